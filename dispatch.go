@@ -1,0 +1,309 @@
+package muster
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/musterhq/muster/swim"
+)
+
+// call is one thing to tell the application.
+type call struct {
+	event   *Event
+	ping    *swim.Event
+	message *Message
+	ask     *swim.Ask
+}
+
+// dispatcher calls the application, one call at a time, in order, from a
+// goroutine that exists only while there is something to say. What waits is
+// bounded: events are folded, messages beyond the bound are dropped if they
+// came by packet, or wait with their stream.
+type dispatcher struct {
+	node *Node
+
+	mu       sync.Mutex
+	room     *sync.Cond // for reliable messages
+	queue    []call
+	events   int
+	foldAt   int
+	messages int
+	bytes    int
+	running  bool
+	closed   bool
+}
+
+const (
+	messagesMax = 4096
+	messageRoom = 32 << 20 // bytes
+)
+
+func (d *dispatcher) init(n *Node) {
+	d.node, d.foldAt = n, eventQueueMax
+	d.room = sync.NewCond(&d.mu)
+}
+
+func (d *dispatcher) close() {
+	d.mu.Lock()
+	d.closed, d.queue = true, nil
+	d.room.Broadcast()
+	d.mu.Unlock()
+}
+
+// push queues a call with the lock held.
+func (d *dispatcher) push(c call) {
+	if d.closed {
+		return
+	}
+	d.queue = append(d.queue, c)
+	if !d.running {
+		d.running = true
+		go d.run()
+	}
+}
+
+func (d *dispatcher) publish(events []Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range events {
+		d.push(call{event: &events[i]})
+	}
+	if d.events += len(events); d.events > d.foldAt {
+		d.fold()
+	}
+}
+
+// fold shortens the events that wait, in their order among themselves.
+func (d *dispatcher) fold() {
+	var events []Event
+	rest := d.queue[:0:0]
+	for _, c := range d.queue {
+		if c.event != nil {
+			events = append(events, *c.event)
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	folded := foldEvents(events)
+	d.queue = make([]call, 0, len(folded)+len(rest))
+	for i := range folded {
+		d.queue = append(d.queue, call{event: &folded[i]})
+	}
+	d.queue = append(d.queue, rest...)
+	d.events, d.foldAt = len(folded), max(eventQueueMax, 2*len(folded))
+}
+
+func (d *dispatcher) pinged(e swim.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.queue) < messagesMax { // one more round-trip time is no loss
+		d.push(call{ping: &e})
+	}
+}
+
+func (d *dispatcher) ask(a swim.Ask) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.push(call{ask: &a})
+}
+
+// message queues one that came by packet, or counts it as dropped.
+func (d *dispatcher) message(m Message) {
+	if d.node.cfg.OnMessage == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.full(len(m.Payload)) {
+		d.node.counts.messagesDropped.Add(1)
+		return
+	}
+	d.accept(m)
+}
+
+// reliable queues one that came over a stream, when there is room. It tells
+// whether it was kept.
+func (d *dispatcher) reliable(m Message) bool {
+	if d.node.cfg.OnMessage == nil {
+		return true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for d.full(len(m.Payload)) && !d.closed {
+		d.room.Wait()
+	}
+	if d.closed {
+		return false
+	}
+	d.accept(m)
+	return true
+}
+
+// full says whether size more bytes would be too much; one message always fits.
+func (d *dispatcher) full(size int) bool {
+	return d.messages >= messagesMax || d.messages > 0 && d.bytes+size > messageRoom
+}
+
+func (d *dispatcher) accept(m Message) {
+	d.messages++
+	d.bytes += len(m.Payload)
+	d.push(call{message: &m})
+}
+
+// run calls the application until nothing waits.
+func (d *dispatcher) run() {
+	var batch []call
+	for {
+		d.mu.Lock()
+		if d.closed || len(d.queue) == 0 {
+			d.running = false
+			d.queue = nil // do not hold on to what a burst needed
+			d.mu.Unlock()
+			return
+		}
+		batch, d.queue = d.queue, batch[:0]
+		d.events, d.foldAt = 0, eventQueueMax
+		d.mu.Unlock()
+		for i := range batch {
+			if d.node.ctx.Err() != nil {
+				break
+			}
+			d.call(batch[i])
+		}
+		clear(batch)
+	}
+}
+
+func (d *dispatcher) call(c call) {
+	cfg := &d.node.cfg
+	switch {
+	case c.event != nil:
+		cfg.OnEvent(*c.event)
+	case c.ping != nil:
+		cfg.OnPing(c.ping.Member, c.ping.RTT, c.ping.Payload)
+	case c.message != nil:
+		d.mu.Lock()
+		d.messages--
+		d.bytes -= len(c.message.Payload)
+		d.room.Signal()
+		d.mu.Unlock()
+		cfg.OnMessage(*c.message)
+	case c.ask != nil:
+		d.answer(c.ask)
+	}
+}
+
+// answer puts a question of the core to the application.
+func (d *dispatcher) answer(a *swim.Ask) {
+	cfg := &d.node.cfg
+	var veto error
+	var msgs [][]byte
+	switch a.Kind {
+	case swim.AskAlive:
+		veto = cfg.VetAlive(a.Members[0])
+	case swim.AskMerge:
+		veto = cfg.VetMerge(a.Members)
+	case swim.AskBroadcasts:
+		msgs = cfg.Broadcasts(a.Limit)
+	}
+	n := d.node
+	n.inbox.call(func(now time.Time) { n.core.Answer(now, a.ID, veto, msgs) })
+}
+
+// publish hands events on to OnEvent and to every watcher.
+func (n *Node) publish(core []swim.Event) {
+	events := make([]Event, 0, len(core))
+	now := time.Now()
+	for _, e := range core {
+		if e.Kind == swim.EventPing {
+			n.calls.pinged(e)
+			continue
+		}
+		n.note(e)
+		events = append(events, Event{Kind: e.Kind, Member: e.Member, From: e.From, Time: now})
+	}
+	if n.cfg.OnEvent != nil && len(events) > 0 {
+		n.calls.publish(events)
+	}
+	for _, w := range n.watchers {
+		w.push(events)
+	}
+}
+
+// watcher is one subscription.
+type watcher struct {
+	mu     sync.Mutex
+	events []Event
+	foldAt int
+	wake   chan struct{}
+}
+
+func (w *watcher) push(events []Event) {
+	w.mu.Lock()
+	if w.events = append(w.events, events...); len(w.events) > w.foldAt {
+		w.events = foldEvents(w.events)
+		w.foldAt = max(eventQueueMax, 2*len(w.events))
+	}
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *watcher) pop() []Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	events := w.events
+	w.events, w.foldAt = nil, eventQueueMax
+	return events
+}
+
+// Watch yields the changes of membership, beginning with a MemberJoin for each
+// present member, until ctx or the node ends. A consumer that falls behind gets
+// the changes folded: it may miss what was undone meanwhile, never the outcome.
+func (n *Node) Watch(ctx context.Context) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		w := &watcher{foldAt: eventQueueMax, wake: make(chan struct{}, 1)}
+		if n.do(func(now time.Time) { n.addWatcher(w, now) }) != nil {
+			return
+		}
+		defer n.inbox.call(func(time.Time) { n.removeWatcher(w) })
+		for {
+			for _, e := range w.pop() {
+				if ctx.Err() != nil || !yield(e) {
+					return
+				}
+			}
+			select {
+			case <-w.wake:
+			case <-ctx.Done():
+				return
+			case <-n.ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func (n *Node) addWatcher(w *watcher, now time.Time) {
+	var events []Event
+	for m := range n.core.Members {
+		if m.State <= Suspect {
+			events = append(events, Event{Kind: MemberJoin, Member: m, Time: now})
+		}
+	}
+	w.push(events)
+	n.watchers = append(n.watchers, w)
+}
+
+func (n *Node) removeWatcher(w *watcher) {
+	for i, other := range n.watchers {
+		if other == w {
+			n.watchers = append(n.watchers[:i:i], n.watchers[i+1:]...)
+			return
+		}
+	}
+}

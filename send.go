@@ -1,0 +1,280 @@
+package muster
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/musterhq/muster/wire"
+)
+
+const (
+	pooledStreams = 64               // kept open to muster peers
+	pooledIdle    = 30 * time.Second // for as long, half of what the peer allows
+)
+
+// streamPool keeps streams to muster peers open between messages. A memberlist
+// peer closes its after each.
+type streamPool struct {
+	mu     sync.Mutex
+	peers  map[netip.AddrPort]*peerStream
+	closed bool
+}
+
+// peerStream is the stream to one peer; whoever holds turn uses it.
+type peerStream struct {
+	turn  chan struct{}
+	users int // who hold it or wait for it
+
+	conn net.Conn // nil when there is none
+	r    *bufio.Reader
+	sent uint32
+	idle *time.Timer
+	buf  []byte
+}
+
+func (p *streamPool) init() { p.peers = make(map[netip.AddrPort]*peerStream) }
+
+// get takes the stream to a peer, waiting for its turn.
+func (p *streamPool) get(ctx context.Context, to netip.AddrPort) (*peerStream, error) {
+	p.mu.Lock()
+	s := p.peers[to]
+	if s == nil {
+		s = &peerStream{turn: make(chan struct{}, 1)}
+		p.peers[to] = s
+	}
+	s.users++
+	p.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		if s.idle != nil {
+			s.idle.Stop()
+		}
+		return s, nil
+	case <-ctx.Done():
+		p.mu.Lock()
+		s.users--
+		p.mu.Unlock()
+		return nil, ctx.Err()
+	}
+}
+
+// put gives it back. An open one is closed later unless it is used again.
+func (p *streamPool) put(to netip.AddrPort, s *peerStream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.users--
+	switch {
+	case s.conn != nil && (p.closed || s.users == 0 && len(p.peers) > pooledStreams):
+		s.drop()
+		fallthrough
+	case s.conn == nil:
+		if s.users == 0 {
+			delete(p.peers, to)
+		}
+	case s.idle == nil:
+		s.idle = time.AfterFunc(pooledIdle, func() { p.expire(to, s) })
+	default:
+		s.idle.Reset(pooledIdle)
+	}
+	<-s.turn
+}
+
+// expire closes a stream that nobody uses.
+func (p *streamPool) expire(to netip.AddrPort, s *peerStream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.users == 0 && p.peers[to] == s {
+		s.drop()
+		delete(p.peers, to)
+	}
+}
+
+func (p *streamPool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for to, s := range p.peers {
+		if s.idle != nil {
+			s.idle.Stop()
+		}
+		if s.users == 0 {
+			s.drop()
+			delete(p.peers, to)
+		}
+	}
+}
+
+// drop closes the connection. It carried acknowledged messages only, so an
+// error in closing it loses nothing.
+func (s *peerStream) drop() {
+	if s.conn != nil {
+		_ = s.conn.Close()
+		s.conn = nil
+	}
+}
+
+// Send delivers payload, at most 20 MiB, to the member of that name, over a
+// stream. Nil means that the other node has taken it in: a muster peer says so,
+// a memberlist peer closes the stream having read it.
+func (n *Node) Send(ctx context.Context, to string, payload []byte) error {
+	if len(payload) > wire.MaxUserMessage {
+		return fmt.Errorf("send to %q: %d bytes, at most %d: %w", to, len(payload), wire.MaxUserMessage, ErrTooLarge)
+	}
+	m, err := n.lookup(to)
+	if err != nil {
+		return fmt.Errorf("send to %q: %w", to, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.StreamTimeout)
+	defer cancel()
+	s, err := n.streams.get(ctx, m.Addr)
+	if err != nil {
+		return fmt.Errorf("send to %q: %w", to, err)
+	}
+	defer n.streams.put(m.Addr, s)
+	reused := s.conn != nil
+	err = n.sendOn(ctx, s, m.Addr, payload)
+	if reused && errors.Is(err, io.EOF) {
+		// The peer has closed the stream before it answered, most likely
+		// restarted since the last message: it has not got this one.
+		err = n.sendOn(ctx, s, m.Addr, payload)
+	}
+	if err != nil {
+		if n.ctx.Err() != nil {
+			err = ErrClosed
+		}
+		return fmt.Errorf("send to %q: %w", to, err)
+	}
+	n.counts.messagesSent.Add(1)
+	return nil
+}
+
+func (n *Node) lookup(name string) (Member, error) {
+	if n.ctx.Err() != nil {
+		return Member{}, ErrClosed
+	}
+	m, ok := n.Member(name)
+	if !ok || m.State > Suspect {
+		return Member{}, ErrUnknown
+	}
+	return m, nil
+}
+
+// sendOn writes one message and waits until it is taken in.
+func (n *Node) sendOn(ctx context.Context, s *peerStream, to netip.AddrPort, payload []byte) (err error) {
+	b := s.buf[:0]
+	if s.conn == nil {
+		if s.conn, s.r, err = n.open(ctx, to); err != nil {
+			return err
+		}
+		s.sent = 0
+		b = n.codec.AppendLabelHeader(b)
+	} else if d, ok := ctx.Deadline(); ok {
+		if err := s.conn.SetDeadline(d); err != nil {
+			s.drop()
+			return err
+		}
+	}
+	stop := context.AfterFunc(ctx, s.interrupt(s.conn))
+	defer func() {
+		if !stop() || err != nil {
+			s.drop()
+		}
+	}()
+	if b, err = n.codec.AppendStreamMessage(b, wire.AppendUserStream(nil, payload, wire.CapMuster)); err != nil {
+		return err
+	}
+	if cap(b) <= packetMax {
+		s.buf = b
+	}
+	if _, err = s.conn.Write(b); err != nil {
+		return err
+	}
+	s.sent++
+	return n.taken(s)
+}
+
+// interrupt unblocks reads and writes when the context ends.
+func (s *peerStream) interrupt(conn net.Conn) func() {
+	return func() { _ = conn.SetDeadline(time.Now()) } // a closed one needs none
+}
+
+// taken waits for the ack of a muster peer, or for a memberlist peer to close.
+func (n *Node) taken(s *peerStream) error {
+	msg, err := n.codec.ReadStreamMessage(s.r, packetMax)
+	switch {
+	case errors.Is(err, io.EOF) && s.sent == 1:
+		s.drop() // a memberlist peer: it has read the message
+		return nil
+	case err != nil:
+		return err
+	}
+	var ack wire.Ack
+	var refused wire.Error
+	switch wire.Type(msg[0]) {
+	case wire.TypeAck:
+		if err := ack.Decode(msg[1:]); err != nil {
+			return err
+		}
+		if ack.SeqNo != s.sent {
+			return fmt.Errorf("peer acknowledged message %d of %d", ack.SeqNo, s.sent)
+		}
+		return nil
+	case wire.TypeError:
+		if err := refused.Decode(msg[1:]); err != nil {
+			return err
+		}
+		return fmt.Errorf("refused by the peer: %q", refused.Error)
+	}
+	return fmt.Errorf("message type %d in answer to a user message", msg[0])
+}
+
+// SendPacket sends payload to the member of that name in one packet, best
+// effort: nil means only that it was sent. ErrTooLarge tells that it does not
+// fit Config.PacketSize.
+func (n *Node) SendPacket(to string, payload []byte) error {
+	m, err := n.lookup(to)
+	if err != nil {
+		return fmt.Errorf("send to %q: %w", to, err)
+	}
+	if most := n.cfg.PacketSize - n.codec.Overhead() - 1; len(payload) > most {
+		return fmt.Errorf("send to %q: %d bytes, at most %d: %w", to, len(payload), most, ErrTooLarge)
+	}
+	buf := sendBuffers.Get().(*[]byte)
+	defer sendBuffers.Put(buf)
+	msg := wire.AppendUser((*buf)[:0], payload)
+	packet, err := n.codec.Seal(msg[len(msg):], msg, m.Versions[1] >= 5)
+	*buf = msg[:0]
+	if err == nil {
+		err = n.transport.WritePacket(packet, m.Addr)
+	}
+	if err != nil {
+		n.counts.sendErrors.Add(1)
+		return fmt.Errorf("send to %q: %w", to, err)
+	}
+	n.counts.packetsSent.Add(1)
+	n.counts.bytesSent.Add(uint64(len(packet)))
+	return nil
+}
+
+var sendBuffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, 4096)
+	return &b
+}}
+
+// Broadcast spreads payload to all members. Muster peers deliver it once each;
+// memberlist peers get it as a user message from those that gossip to them. It
+// returns when the message is queued. ErrTooLarge tells that it does not fit a
+// packet, ErrBusy that too many wait.
+func (n *Node) Broadcast(payload []byte) (err error) {
+	if e := n.do(func(now time.Time) { err = n.core.Broadcast(now, payload) }); e != nil {
+		return e
+	}
+	return err
+}

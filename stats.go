@@ -1,0 +1,83 @@
+package muster
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/musterhq/muster/swim"
+)
+
+// counters are written by any goroutine.
+type counters struct {
+	packetsSent, packetsReceived   atomic.Uint64
+	bytesSent, bytesReceived       atomic.Uint64
+	sendErrors, malformed, dropped atomic.Uint64
+	streamErrors, streamsRefused   atomic.Uint64
+	messagesSent, messagesReceived atomic.Uint64
+	messagesDropped, logged        atomic.Uint64
+	lastComplaint                  atomic.Int64
+}
+
+// Stats are a node's counters since its start, and gauges.
+type Stats struct {
+	swim.Stats
+
+	PacketsSent      uint64 `json:"packets_sent"`
+	PacketsReceived  uint64 `json:"packets_received"`
+	BytesSent        uint64 `json:"bytes_sent"` // of UDP payload
+	BytesReceived    uint64 `json:"bytes_received"`
+	SendErrors       uint64 `json:"send_errors"`
+	PacketsMalformed uint64 `json:"packets_malformed"` // could not be opened
+	PacketsDropped   uint64 `json:"packets_dropped"`   // the node could not keep up
+	StreamErrors     uint64 `json:"stream_errors"`
+	StreamsRefused   uint64 `json:"streams_refused"`
+	MessagesSent     uint64 `json:"messages_sent"` // by Send
+	MessagesReceived uint64 `json:"messages_received"`
+	MessagesDropped  uint64 `json:"messages_dropped"` // the application could not keep up
+}
+
+// Stats returns the counters and gauges. After Close those of the protocol are
+// zero.
+func (n *Node) Stats() Stats {
+	c := &n.counts
+	s := Stats{
+		PacketsSent: c.packetsSent.Load(), PacketsReceived: c.packetsReceived.Load(),
+		BytesSent: c.bytesSent.Load(), BytesReceived: c.bytesReceived.Load(),
+		SendErrors: c.sendErrors.Load(), PacketsMalformed: c.malformed.Load(), PacketsDropped: c.dropped.Load(),
+		StreamErrors: c.streamErrors.Load(), StreamsRefused: c.streamsRefused.Load(),
+		MessagesSent: c.messagesSent.Load(), MessagesReceived: c.messagesReceived.Load(), MessagesDropped: c.messagesDropped.Load(),
+	}
+	if n.do(func(time.Time) { s.Stats = n.core.Stats() }) != nil {
+		return s
+	}
+	return s
+}
+
+// complain logs what came from the network and was of no use, at most a few
+// times a second: an attacker must not fill the disk. Stats count them all.
+func (n *Node) complain(what string, from netip.AddrPort, err error) {
+	const pace = 200 * time.Millisecond
+	now := time.Now().UnixNano()
+	last := n.counts.lastComplaint.Load()
+	if now-last < int64(pace) || !n.counts.lastComplaint.CompareAndSwap(last, now) {
+		n.counts.logged.Add(1)
+		return
+	}
+	n.log.Warn(what, "addr", from, "err", err, "suppressed", n.counts.logged.Swap(0))
+}
+
+// note logs what an operator wants to see of an event.
+func (n *Node) note(e swim.Event) {
+	m := e.Member
+	switch e.Kind {
+	case swim.EventConflict:
+		n.log.Error("another address claims the name of a member", "member", m.Name, "addr", m.Addr)
+	case swim.EventSuspect:
+		n.log.Info("member suspected", "member", m.Name, "addr", m.Addr, "by", e.From)
+	case swim.EventLeave:
+		n.log.Info("member gone", "member", m.Name, "addr", m.Addr, "state", m.State, "by", e.From)
+	default:
+		n.log.Debug("member "+e.Kind.String(), "member", m.Name, "addr", m.Addr, "incarnation", m.Incarnation)
+	}
+}

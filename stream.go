@@ -1,0 +1,222 @@
+package muster
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/musterhq/muster/swim"
+	"github.com/musterhq/muster/wire"
+)
+
+const (
+	// inboundMax bounds the streams served at a time; memberlist's bound for
+	// push/pulls, of which thousands at once once exhausted a server's memory.
+	inboundMax = 128
+	// idleStream is how long a peer may keep a stream open for its next message.
+	idleStream = time.Minute
+)
+
+var errTooManyStreams = errors.New("too many streams at a time")
+
+// acceptStreams serves each stream in a goroutine of its own.
+func (n *Node) acceptStreams() {
+	for {
+		conn, err := n.transport.Accept()
+		switch {
+		case n.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			if err == nil {
+				n.hangUp(conn)
+			}
+			return
+		case err != nil:
+			n.complain("accepting streams", netip.AddrPort{}, err)
+			n.pause(errorPause)
+			continue
+		}
+		select {
+		case n.inbound <- struct{}{}:
+			n.work.Go(func() {
+				defer func() { <-n.inbound }()
+				n.serve(conn)
+			})
+		default:
+			n.counts.streamsRefused.Add(1)
+			n.complain("stream refused", remote(conn), errTooManyStreams)
+			n.hangUp(conn)
+		}
+	}
+}
+
+// hangUp closes a stream. What its peer has not read by then it will ask for
+// again; there is nothing to do about an error.
+func (n *Node) hangUp(conn net.Conn) {
+	if err := conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		n.log.Debug("closing a stream", "from", remote(conn), "err", err)
+	}
+}
+
+func remote(conn net.Conn) netip.AddrPort {
+	if a, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil {
+		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	}
+	return netip.AddrPort{}
+}
+
+// serve answers what comes in over one stream: one request from a memberlist
+// peer, user messages for as long as it likes from a muster peer.
+func (n *Node) serve(conn net.Conn) {
+	defer n.hangUp(conn)
+	defer context.AfterFunc(n.ctx, func() { n.hangUp(conn) })()
+	from := remote(conn)
+	r := bufio.NewReader(conn)
+	s := served{n: n, conn: conn, r: r, from: from}
+	err := s.deadline(n.cfg.StreamTimeout)
+	if err == nil {
+		err = n.codec.ReadLabel(r)
+	}
+	for err == nil && n.ctx.Err() == nil {
+		err = s.next()
+	}
+	if err != nil && err != io.EOF && n.ctx.Err() == nil {
+		n.counts.streamErrors.Add(1)
+		n.complain("stream", from, err)
+	}
+}
+
+// served is one incoming stream.
+type served struct {
+	n        *Node
+	conn     net.Conn
+	r        *bufio.Reader
+	from     netip.AddrPort
+	received uint32 // user messages, acknowledged to a muster peer
+}
+
+func (s *served) deadline(d time.Duration) error { return s.conn.SetDeadline(time.Now().Add(d)) }
+
+// next serves one message; io.EOF ends the stream without complaint.
+func (s *served) next() error {
+	msg, err := s.n.codec.ReadStreamMessage(s.r, wire.MaxStreamMessage)
+	if err != nil {
+		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || s.received > 0 {
+			return io.EOF // also when a muster peer's stream has been idle
+		}
+		return errors.Join(err, s.refuse(err))
+	}
+	if wire.Type(msg[0]) == wire.TypeUser {
+		return s.user(msg)
+	}
+	var reply []byte
+	if e := s.n.do(func(now time.Time) { reply, err = s.n.core.Serve(now, s.from, msg) }); e != nil {
+		return io.EOF
+	}
+	if reply == nil {
+		return ignoreToEOF(err)
+	}
+	if err := s.write(reply); err != nil {
+		return err
+	}
+	return ignoreToEOF(err)
+}
+
+// ignoreToEOF ends a stream quietly unless there is something to complain about.
+func ignoreToEOF(err error) error {
+	if err == nil || errors.Is(err, swim.ErrIgnored) {
+		return io.EOF
+	}
+	return err
+}
+
+func (s *served) write(msg []byte) error {
+	b, err := s.n.codec.AppendStreamMessage(nil, msg)
+	if err != nil {
+		return err
+	}
+	_, err = s.conn.Write(b)
+	return err
+}
+
+// refuse tells the peer why, as memberlist does, without any detail of ours.
+func (s *served) refuse(err error) error {
+	if errors.Is(err, wire.ErrLabel) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	e := wire.Error{Error: "request not understood"}
+	return s.write(e.Append(nil))
+}
+
+// user delivers a message. A peer that says it is muster gets an ack with the
+// number of messages taken so far, once the message is really kept for the
+// application, and may send the next one on the same stream.
+func (s *served) user(msg []byte) error {
+	h, payload, err := wire.DecodeUserStream(msg[1:])
+	if err != nil {
+		return fmt.Errorf("user message: %w", err)
+	}
+	if len(payload) > 0 && !s.n.calls.reliable(Message{From: s.from, Payload: payload, Reliable: true}) {
+		return io.EOF
+	}
+	s.n.counts.messagesReceived.Add(1)
+	if h.Caps&wire.CapMuster == 0 {
+		return io.EOF
+	}
+	s.received++
+	ack := wire.Ack{SeqNo: s.received, Caps: wire.CapMuster}
+	if err := s.deadline(s.n.cfg.StreamTimeout); err != nil {
+		return err
+	}
+	if err := s.write(ack.Append(nil)); err != nil {
+		return err
+	}
+	return s.deadline(idleStream)
+}
+
+// exchange does one stream that the core asked for.
+func (n *Node) exchange(st swim.Stream) {
+	ctx, cancel := context.WithDeadline(n.ctx, st.Deadline)
+	defer cancel()
+	reply, err := n.request(ctx, st)
+	if err := n.do(func(now time.Time) { n.core.StreamDone(now, st.ID, reply, err) }); err != nil {
+		return // closed meanwhile
+	}
+	if st.Reconnect {
+		n.refreshSeeds(ctx)
+	}
+}
+
+func (n *Node) request(ctx context.Context, st swim.Stream) ([]byte, error) {
+	conn, r, err := n.open(ctx, st.To)
+	if err != nil {
+		return nil, err
+	}
+	defer n.hangUp(conn)
+	defer context.AfterFunc(ctx, func() { n.hangUp(conn) })()
+	b, err := n.codec.AppendStreamMessage(n.codec.AppendLabelHeader(nil), st.Request)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Write(b); err != nil {
+		return nil, err
+	}
+	return n.codec.ReadStreamMessage(r, wire.MaxStreamMessage)
+}
+
+// open dials, with the context's deadline on everything that follows.
+func (n *Node) open(ctx context.Context, to netip.AddrPort) (net.Conn, *bufio.Reader, error) {
+	conn, err := n.transport.Dial(ctx, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(d); err != nil {
+			return nil, nil, errors.Join(err, conn.Close())
+		}
+	}
+	return conn, bufio.NewReader(conn), nil
+}

@@ -1,0 +1,126 @@
+package swim
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/musterhq/muster/wire"
+)
+
+// pendingAsk is what waits for the application's answer.
+type pendingAsk struct {
+	kind   AskKind
+	alive  *wire.Alive
+	state  []byte // a push/pull
+	stream uint64 // whose Done the merge is, 0 for none
+	join   bool
+	origin origin
+}
+
+// asksMax bounds what waits. What does not fit is dropped, as a lost packet
+// would be: gossip and push/pull bring it again.
+const asksMax = 4096
+
+// errAsked says that an answer is awaited.
+var errAsked = errors.New("waiting for the application")
+
+func (c *Core) ask(a Ask, p pendingAsk) bool {
+	if len(c.asks) >= asksMax {
+		return false
+	}
+	c.askID++
+	a.ID, p.kind = c.askID, a.Kind
+	c.asks[a.ID] = p
+	c.ready.Asks = append(c.ready.Asks, a)
+	return true
+}
+
+// askAlive puts a member's acceptance to the application, and tells whether the
+// caller is to stop here.
+func (c *Core) askAlive(a *wire.Alive, o origin) bool {
+	if !c.cfg.VetAlive || o.vetted {
+		return false
+	}
+	own := *a
+	own.Node = string(append([]byte(nil), a.Node...))
+	own.Meta = append([]byte(nil), a.Meta...)
+	m := Member{
+		Name: own.Node, Addr: netip.AddrPortFrom(a.Addr.Unmap(), a.Port), State: wire.StateAlive,
+		Incarnation: a.Incarnation, Meta: own.Meta, Versions: a.Versions, Caps: a.Caps, Since: c.time(c.now),
+	}
+	c.ask(Ask{Kind: AskAlive, Members: []Member{m}}, pendingAsk{alive: &own, origin: o})
+	return true
+}
+
+func (c *Core) askMerge(msg []byte, p pendingAsk) error {
+	p.state = append([]byte(nil), msg...)
+	var peers []Member
+	_, _, err := wire.DecodePushPull(p.state[1:], func(s *wire.PushNodeState) error {
+		peers = append(peers, Member{
+			Name: s.Name, Addr: netip.AddrPortFrom(s.Addr, s.Port), State: s.State,
+			Incarnation: s.Incarnation, Meta: s.Meta, Versions: s.Versions, Caps: s.Caps,
+		})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if !c.ask(Ask{Kind: AskMerge, Members: peers}, p) {
+		return errors.New("too many merges wait for the application")
+	}
+	return errAsked
+}
+
+// Answer takes the answer to an Ask: veto is nil for consent; msgs are the
+// broadcasts that were asked for, which are copied.
+func (c *Core) Answer(now time.Time, id uint64, veto error, msgs [][]byte) {
+	c.advance(now)
+	p, ok := c.asks[id]
+	if !ok {
+		return
+	}
+	delete(c.asks, id)
+	switch p.kind {
+	case AskAlive:
+		if veto != nil {
+			c.stats.Refused++
+			return
+		}
+		p.origin.vetted = true
+		_ = c.alive(p.alive, p.origin) // without effect if the world moved on; counted
+	case AskMerge:
+		if veto == nil {
+			c.mergeNow(p.state, p.origin)
+		} else {
+			c.stats.Refused++
+			veto = fmt.Errorf("%w: %w", errVetoed, veto)
+		}
+		if p.stream != 0 {
+			c.ready.Done = append(c.ready.Done, Done{ID: p.stream, Err: veto})
+		}
+	case AskBroadcasts:
+		c.gossipUser(msgs)
+	}
+}
+
+// gossipUser sends the application's own broadcasts, once each, to a few members.
+func (c *Core) gossipUser(msgs [][]byte) {
+	parts := make([][]byte, 0, len(msgs))
+	room := c.room() - headOverhead
+	for _, m := range msgs {
+		if room -= partOverhead + 1 + len(m); room < 0 || len(parts) == partsMax {
+			break
+		}
+		parts = append(parts, wire.AppendUser(nil, m))
+	}
+	if len(parts) == 0 {
+		return
+	}
+	targets, _ := c.pickGossip()
+	packets := c.pack(nil, parts)
+	for _, id := range targets {
+		c.emit(c.table.at(id), packets)
+	}
+}

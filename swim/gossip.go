@@ -1,0 +1,301 @@
+package swim
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/musterhq/muster/wire"
+)
+
+// scratch holds buffers whose contents live no longer than one call.
+type scratch struct {
+	taken   []*broadcast
+	parts   [][]byte
+	targets []memberID
+	packed  [][]byte
+	plain   []byte
+	msg     []byte
+}
+
+const (
+	partOverhead = 2   // a message's length in a compound
+	headOverhead = 2   // type and count of a compound
+	partsMax     = 255 // a compound counts its messages in one byte
+	userFloor    = 8   // a broadcast goes to at least this many members, or to all
+)
+
+// transmitLimit is how often a broadcast is sent: RetransmitMult*ceil(log10(n+1))
+// as memberlist has it, but never less than to every member of a small cluster.
+// With few sends to few targets a rumour dies out before it has reached
+// everybody: n members missed with probability about e^-limit each.
+func (c *Core) transmitLimit() int {
+	digits := 1
+	for n := c.table.live + 1; n >= 10; n /= 10 {
+		digits++
+	}
+	return max(c.cfg.RetransmitMult*digits, min(c.table.live, userFloor))
+}
+
+// wantGossip brings the next gossip forward to as soon as the interval allows.
+// A queue that was empty need not wait for a tick: news leaves at once, after a
+// moment for what belongs with it to arrive.
+func (c *Core) wantGossip() {
+	if c.cfg.GossipInterval <= 0 {
+		return
+	}
+	at := c.now.add(c.cfg.GossipInterval / 20)
+	if c.lastGossip != never {
+		at = max(at, c.lastGossip.add(c.cfg.GossipInterval))
+	}
+	if c.nextGossip == never || at < c.nextGossip {
+		c.nextGossip = at
+	}
+}
+
+// gossip sends what waits to a few members, the same to each of them: building
+// a packet costs more than sending it.
+func (c *Core) gossip() {
+	c.lastGossip, c.nextGossip = c.now, never
+	if len(c.table.ring) == 0 {
+		// There is nobody to tell; whoever joins learns all in its push/pull.
+		c.queue.clear()
+		c.users.clear()
+	}
+	if c.cfg.PullBroadcasts {
+		c.ask(Ask{Kind: AskBroadcasts, Limit: c.room() - headOverhead - partOverhead - 1}, pendingAsk{})
+	}
+	pending := c.queue.bytes + c.users.bytes
+	if pending > 0 {
+		targets, live := c.pickGossip()
+		c.gossipTo(targets, live, pending)
+	}
+	c.scheduleGossip()
+}
+
+func (c *Core) gossipTo(targets []memberID, live, pending int) {
+	room := c.room()
+	if c.cfg.Compress && pending > room {
+		room = int(float64(room) * c.ratio)
+	}
+	parts, taken := c.fill(c.scratch.parts[:0], room-headOverhead, max(live, 1))
+	c.scratch.parts = parts
+	for _, caps := range [...]wire.Caps{0, wire.CapMuster} {
+		packed := false
+		for _, id := range targets {
+			m := c.table.at(id)
+			if m.caps&wire.CapMuster != caps {
+				continue
+			}
+			if !packed {
+				c.scratch.packed = c.pack(c.scratch.packed[:0], choose(parts, taken, caps))
+				packed = true
+			}
+			c.emit(m, c.scratch.packed)
+		}
+	}
+}
+
+// scheduleGossip sets the next tick: sooner the more is waiting, so that a wave
+// of joins drains instead of standing in line.
+func (c *Core) scheduleGossip() {
+	pending := c.queue.bytes + c.users.bytes
+	if c.cfg.GossipInterval <= 0 || pending == 0 && !c.cfg.PullBroadcasts {
+		return
+	}
+	wait := c.cfg.GossipInterval
+	switch packets := pending / c.room(); {
+	case packets >= 4:
+		wait /= 4
+	case packets >= 1:
+		wait /= 2
+	}
+	at := c.now.add(max(wait, time.Millisecond))
+	if c.nextGossip == never || at < c.nextGossip {
+		c.nextGossip = at
+	}
+}
+
+// pickGossip chooses up to GossipNodes members and tells how many are live.
+// Live members come from a walk over shuffled members, so that consecutive
+// ticks reach different ones. A member that died lately gets its share too: if
+// it is wrongly held dead, that is how it learns to refute.
+func (c *Core) pickGossip() (targets []memberID, live int) {
+	t, k := c.table, min(c.cfg.GossipNodes, len(c.table.ring))
+	targets = c.scratch.targets[:0]
+	for range k {
+		if r := c.rand.gossip.IntN(len(t.ring)); r >= t.live && c.recentlyDead(t.ring[r]) {
+			targets = appendNew(targets, t.ring[r])
+			continue
+		}
+		if live < t.live {
+			if id, ok := c.nextGossipTarget(targets); ok {
+				targets = append(targets, id)
+				live++
+			}
+		}
+	}
+	c.scratch.targets = targets
+	return targets, live
+}
+
+// nextGossipTarget continues the walk, one step of a Fisher-Yates shuffle.
+func (c *Core) nextGossipTarget(have []memberID) (memberID, bool) {
+	t := c.table
+	for range len(have) + 1 {
+		if c.gossipAt >= t.live {
+			c.gossipAt = 0
+		}
+		t.swap(c.gossipAt, c.gossipAt+c.rand.gossip.IntN(t.live-c.gossipAt))
+		id := t.ring[c.gossipAt]
+		c.gossipAt++
+		if !contains(have, id) {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+func contains(ids []memberID, id memberID) bool {
+	for _, other := range ids {
+		if other == id {
+			return true
+		}
+	}
+	return false
+}
+
+func appendNew(ids []memberID, id memberID) []memberID {
+	if contains(ids, id) {
+		return ids
+	}
+	return append(ids, id)
+}
+
+func (c *Core) recentlyDead(id memberID) bool {
+	m := c.table.at(id)
+	return m.state == wire.StateDead && c.now < m.since.add(c.cfg.GossipToTheDead)
+}
+
+// room is what a packet has for messages.
+func (c *Core) room() int { return c.cfg.PacketSize - c.cfg.PacketOverhead }
+
+// fill appends to parts what fits into room, and counts it as sent to times
+// members. Half of the room is the application's as long as it has something
+// waiting, so that neither kind of broadcast starves the other. taken are the
+// broadcasts behind the appended parts.
+func (c *Core) fill(parts [][]byte, room, times int) (_ [][]byte, taken []*broadcast) {
+	limit, most := c.transmitLimit(), partsMax-len(parts)
+	c.sentMax = max(c.sentMax, limit)
+	reserve := min(c.users.bytes+partOverhead*c.users.len(), room/2)
+	taken, left := c.queue.take(c.scratch.taken[:0], room-reserve, partOverhead, most, times, limit)
+	taken, _ = c.users.take(taken, left+reserve, partOverhead, most-len(taken), times, limit)
+	c.scratch.taken = taken
+	for _, b := range taken {
+		parts = append(parts, b.msg)
+	}
+	return parts, taken
+}
+
+// choose gives each kind of receiver the form of a user broadcast that it
+// understands.
+func choose(parts [][]byte, taken []*broadcast, caps wire.Caps) [][]byte {
+	first := len(parts) - len(taken)
+	for i, b := range taken {
+		parts[first+i] = b.msg
+		if caps&wire.CapMuster != 0 && len(b.alt) > 0 {
+			parts[first+i] = b.alt
+		}
+	}
+	return parts
+}
+
+// pack appends to packets the packets that parts need: one, or more when the
+// guess of how well they compress was too high.
+func (c *Core) pack(packets [][]byte, parts [][]byte) [][]byte {
+	if len(parts) == 0 {
+		return packets
+	}
+	start := len(c.arena)
+	if len(parts) == 1 {
+		c.arena = append(c.arena, parts[0]...)
+	} else {
+		c.arena = appendCompound(c.arena, parts)
+	}
+	data := c.arena[start:len(c.arena):len(c.arena)]
+	if len(data) > c.room() && !c.squeeze(start, &data) && len(parts) > 1 {
+		c.arena = c.arena[:start]
+		c.ratio = max(1, c.ratio*0.8)
+		half := len(parts) / 2
+		return c.pack(c.pack(packets, parts[:half]), parts[half:])
+	}
+	return append(packets, data)
+}
+
+func (c *Core) emit(m *member, packets [][]byte) {
+	to, crc := m.addr(), m.prof.versions[1] >= 5
+	for _, data := range packets {
+		c.ready.Packets = append(c.ready.Packets, Packet{To: to, Data: data, CRC: crc})
+	}
+}
+
+// squeeze replaces what the arena holds from start by its compressed form, if
+// that fits a packet, and learns how much to fill in next time.
+func (c *Core) squeeze(start int, data *[]byte) bool {
+	if !c.cfg.Compress {
+		return false
+	}
+	plain := append(c.scratch.plain[:0], *data...)
+	c.scratch.plain = plain
+	packed, err := wire.AppendCompressed(c.arena[:start], plain)
+	size := len(packed) - start
+	if err != nil || size > c.room() {
+		return false
+	}
+	c.ratio = min(ratioMax, 0.7*c.ratio+0.3*0.95*float64(len(plain))/float64(size))
+	c.arena = packed
+	*data = packed[start:len(packed):len(packed)]
+	return true
+}
+
+// ratioMax bounds how much more than a packet is filled in on the hope that it
+// compresses.
+const ratioMax = 6
+
+// appendCompound frames messages, of which there are 2 to 255, none longer
+// than a packet, so that neither count nor lengths can overflow.
+func appendCompound(b []byte, parts [][]byte) []byte {
+	b = append(b, byte(wire.TypeCompound), byte(len(parts)))
+	for _, p := range parts {
+		b = append(b, byte(len(p)>>8), byte(len(p)))
+	}
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	return b
+}
+
+// post sends one or two messages to a member with whatever broadcasts fit.
+func (c *Core) post(id memberID, msgs ...[]byte) {
+	parts := append(c.scratch.parts[:0], msgs...)
+	room := c.room() - headOverhead
+	for _, p := range parts {
+		room -= partOverhead + len(p)
+	}
+	times := 0
+	if c.table.at(id).live() {
+		times = 1
+	}
+	parts, taken := c.fill(parts, room, times)
+	c.scratch.parts = parts
+	m := c.table.at(id)
+	c.scratch.packed = c.pack(c.scratch.packed[:0], choose(parts, taken, m.caps))
+	c.emit(m, c.scratch.packed)
+}
+
+// postRaw sends one message, without riders, to an address that may not be a
+// member's: what goes to a stranger must not be larger than what came in.
+func (c *Core) postRaw(to netip.AddrPort, msg []byte) {
+	start := len(c.arena)
+	c.arena = append(c.arena, msg...)
+	c.ready.Packets = append(c.ready.Packets, Packet{To: to, Data: c.arena[start:len(c.arena):len(c.arena)]})
+}

@@ -1,0 +1,330 @@
+package swim
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/musterhq/muster/wire"
+)
+
+// jumpMax is by how much an incarnation may exceed the last one known. A member
+// raises its own only to refute, so more than that is a forgery; taken at face
+// value, 2^32-1 would leave its victim nothing to refute with.
+const jumpMax = 1 << 20
+
+// incMax is the largest incarnation accepted from an unknown member; above it
+// a member could not refute jumpMax times.
+const incMax = 1<<32 - 1 - jumpMax
+
+// plausible says whether inc may follow known.
+func plausible(inc, known uint32) bool {
+	return inc <= known || inc-known <= jumpMax
+}
+
+func (c *Core) implausible() error {
+	c.stats.Implausible++
+	return ErrImplausible
+}
+
+// origin says how news came in.
+type origin struct {
+	from   netip.AddrPort
+	synced bool // by push/pull
+	quiet  bool // not to be passed on
+	vetted bool // the application has agreed
+}
+
+// alive takes the announcement of a member (SWIM section 4.2, and what
+// memberlist adds to it: conflicts, reclaim, versions).
+func (c *Core) alive(a *wire.Alive, o origin) error {
+	if v := a.Versions; v[0] == 0 || v[1] == 0 || v[0] > v[1] {
+		c.stats.Refused++
+		return refused("protocol versions make no sense")
+	}
+	id, known := c.table.find(a.Node)
+	if known && id == selfID {
+		return c.aliveSelf(a)
+	}
+	if known {
+		return c.aliveKnown(id, a, o)
+	}
+	if err := c.admit(a, o); err != nil {
+		return err
+	}
+	if a.Incarnation > incMax {
+		return c.implausible()
+	}
+	if l := c.lost.find(a.Node); l != nil && a.Incarnation <= l.inc {
+		c.tell(l.name, l.inc, netip.AddrPortFrom(a.Addr, a.Port), o)
+		return c.ignored("alive from before its death")
+	}
+	if c.askAlive(a, o) {
+		return nil
+	}
+	id = c.table.insert(a.Node)
+	c.enterRound(id)
+	c.lost.remove(a.Node)
+	c.accept(id, a, o)
+	return nil
+}
+
+// admit checks what an address must fulfil.
+func (c *Core) admit(a *wire.Alive, o origin) error {
+	addr := a.Addr.Unmap()
+	switch {
+	case !addr.IsValid() || addr.IsUnspecified() || a.Port == 0 || a.Node == "" || len(a.Node) > NameMax || len(a.Meta) > MetaMax:
+		c.stats.Refused++
+		return refused("name, address or metadata out of bounds")
+	case !compatible(a.Versions, c.table.at(selfID).prof.versions):
+		c.stats.Refused++
+		return refused("protocol or delegate versions do not overlap")
+	case !c.allowed(addr) || !o.synced && o.from.IsValid() && !c.allowed(o.from.Addr().Unmap()):
+		c.stats.Refused++
+		return refused("address outside the allowed networks")
+	case c.table.count >= tableMax:
+		c.stats.Refused++
+		return refused("table is full")
+	}
+	return nil
+}
+
+type refused string
+
+func (e refused) Error() string        { return ErrRefused.Error() + ": " + string(e) }
+func (e refused) Is(target error) bool { return target == ErrRefused }
+
+// compatible says whether each speaks what the other understands. Unlike
+// memberlist, which refuses a whole push/pull for one such member, muster
+// refuses that member alone: it must not keep everybody from joining.
+func compatible(a, b wire.Versions) bool {
+	return a[2] >= b[0] && a[2] <= b[1] && b[2] >= a[0] && b[2] <= a[1] &&
+		a[5] >= b[3] && a[5] <= b[4] && b[5] >= a[3] && b[5] <= a[4]
+}
+
+func (c *Core) allowed(a netip.Addr) bool {
+	if c.cfg.AllowedCIDRs == nil {
+		return true
+	}
+	return slices.ContainsFunc(c.cfg.AllowedCIDRs, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// aliveSelf hears others speak of this member.
+func (c *Core) aliveSelf(a *wire.Alive) error {
+	self := c.table.at(selfID)
+	if addr := netip.AddrPortFrom(a.Addr, a.Port); addr != self.addr() {
+		return c.conflict(self, a)
+	}
+	switch {
+	case c.leave.left || a.Incarnation < self.inc:
+		return c.ignored("old news of this member")
+	case a.Incarnation == self.inc && string(a.Meta) == string(self.prof.meta) && a.Versions == self.prof.versions:
+		return c.ignored("known of this member")
+	case !plausible(a.Incarnation, self.inc):
+		return c.implausible()
+	}
+	c.refute(a.Incarnation)
+	return nil
+}
+
+// aliveKnown takes news of a member in the table.
+func (c *Core) aliveKnown(id memberID, a *wire.Alive, o origin) error {
+	m := c.table.at(id)
+	addr, reclaim := netip.AddrPortFrom(a.Addr, a.Port), false
+	if addr != m.addr() {
+		old := c.cfg.DeadNodeReclaim > 0 && m.state == wire.StateDead && c.now >= m.since.add(c.cfg.DeadNodeReclaim)
+		if m.state != wire.StateLeft && !old {
+			return c.conflict(m, a)
+		}
+		reclaim = true
+	}
+	if a.Incarnation == m.inc && addr == m.addr() {
+		m.caps |= a.Caps
+	}
+	switch {
+	case a.Incarnation <= m.inc && !reclaim:
+		if !m.live() {
+			c.tell(m.name, m.inc, addr, o)
+		}
+		return c.ignored("alive is not news")
+	case !plausible(a.Incarnation, m.inc):
+		return c.implausible()
+	}
+	if err := c.admit(a, o); err != nil {
+		return err
+	}
+	if !c.askAlive(a, o) {
+		c.accept(id, a, o)
+	}
+	return nil
+}
+
+// accept makes the member what the announcement says, and passes it on.
+func (c *Core) accept(id memberID, a *wire.Alive, o origin) {
+	m := c.table.at(id)
+	before := *m
+	c.changes++
+	delete(c.suspects, id)
+	m.inc, m.caps = a.Incarnation, a.Caps
+	m.setAddr(a.Addr.Unmap(), a.Port)
+	c.table.setProfile(m, a.Meta, a.Versions)
+	if m.state != wire.StateAlive {
+		c.table.setState(id, wire.StateAlive, c.now)
+	}
+	if !o.quiet {
+		c.announce(id)
+	}
+	switch {
+	case !before.live():
+		c.event(Event{Kind: EventJoin, Member: c.export(id)})
+	case before.state == wire.StateSuspect:
+		c.event(Event{Kind: EventRecover, Member: c.export(id)})
+	}
+	if before.live() && (before.prof != m.prof || before.ip != m.ip || before.port != m.port) {
+		c.event(Event{Kind: EventUpdate, Member: c.export(id)})
+	}
+}
+
+// announce queues the alive message of a member; it replaces whatever was
+// queued about it.
+func (c *Core) announce(id memberID) {
+	m := c.table.at(id)
+	a := wire.Alive{
+		Incarnation: m.inc, Node: m.name, Addr: m.addr().Addr(), Port: m.port,
+		Meta: m.prof.meta, Versions: m.prof.versions, Caps: m.caps,
+	}
+	b := c.queue.add(uint64(id))
+	b.msg = a.Append(b.msg)
+	c.queue.sized(b)
+	c.wantGossip()
+}
+
+// conflict reports another address under a name that is taken. Nothing changes.
+func (c *Core) conflict(m *member, a *wire.Alive) error {
+	c.stats.Conflicts++
+	c.event(Event{Kind: EventConflict, Member: Member{
+		Name: m.name, Addr: netip.AddrPortFrom(a.Addr, a.Port), State: wire.StateAlive, Incarnation: a.Incarnation,
+		Meta: append([]byte(nil), a.Meta...), Versions: a.Versions, Since: c.time(c.now),
+	}})
+	return ErrConflict
+}
+
+// refute outbids an accusation of this member (SWIM section 4.2). It costs
+// health: whoever is accused probably gave cause (Lifeguard section 3.1).
+func (c *Core) refute(accused uint32) {
+	self := c.table.at(selfID)
+	self.inc = max(self.inc, accused)
+	if self.inc >= 1<<32-1 {
+		// Used up, by millions of forgeries. The members forget a dead one in
+		// time; counting from one again is then news to them.
+		self.inc = 0
+	}
+	self.inc++
+	c.changes++
+	c.stats.Refutations++
+	c.adjustHealth(+1)
+	c.announce(selfID)
+}
+
+// suspect takes an accusation.
+func (c *Core) suspect(s *wire.Suspect) error {
+	id, known := c.table.find(s.Node)
+	if !known {
+		return c.ignored("suspicion of a stranger")
+	}
+	m := c.table.at(id)
+	switch {
+	case s.Incarnation < m.inc:
+		return c.ignored("suspicion is refuted already")
+	case !plausible(s.Incarnation, m.inc):
+		return c.implausible()
+	case id == selfID:
+		return c.accused(s.Incarnation)
+	}
+	if running := c.suspects[id]; running != nil {
+		if !c.confirm(id, running, s.From) {
+			return c.ignored("suspicion is known")
+		}
+		m.inc = s.Incarnation
+		c.changes++
+		c.passOn(id, func(b []byte) []byte { return s.Append(b) })
+		return nil
+	}
+	if m.state != wire.StateAlive {
+		return c.ignored("suspicion of the dead")
+	}
+	c.changes++
+	m.inc = s.Incarnation
+	c.table.setState(id, wire.StateSuspect, c.now)
+	c.raise(id, c.nameOf(s.From))
+	c.passOn(id, func(b []byte) []byte { return s.Append(b) })
+	c.event(Event{Kind: EventSuspect, Member: c.export(id), From: c.nameOf(s.From)})
+	return nil
+}
+
+// accuse raises or confirms a suspicion of this member's own.
+func (c *Core) accuse(id memberID) {
+	m := c.table.at(id)
+	s := wire.Suspect{Incarnation: m.inc, Node: m.name, From: c.table.at(selfID).name}
+	if err := c.suspect(&s); err != nil && !isIgnored(err) {
+		panic("swim: own accusation refused: " + err.Error())
+	}
+}
+
+func (c *Core) accused(inc uint32) error {
+	if c.leave.left {
+		return c.ignored("accused after leaving")
+	}
+	c.refute(inc)
+	return nil
+}
+
+// dead takes a verdict, or the intent to leave of the member itself.
+func (c *Core) dead(d *wire.Dead) error {
+	id, known := c.table.find(d.Node)
+	if !known {
+		return c.ignored("death of a stranger")
+	}
+	m := c.table.at(id)
+	switch {
+	case d.Incarnation < m.inc:
+		return c.ignored("death is refuted already")
+	case !plausible(d.Incarnation, m.inc):
+		return c.implausible()
+	case id == selfID:
+		return c.accused(d.Incarnation)
+	case !m.live():
+		// Remember the highest: an older alive must not resurrect it.
+		m.inc = d.Incarnation
+		c.changes++
+		return c.ignored("death is known")
+	}
+	c.bury(id, d)
+	return nil
+}
+
+// bury makes a live member dead, or left when it said so itself.
+func (c *Core) bury(id memberID, d *wire.Dead) {
+	m := c.table.at(id)
+	delete(c.suspects, id)
+	c.changes++
+	m.inc = d.Incarnation
+	state := wire.StateDead
+	if d.From == d.Node {
+		state = wire.StateLeft
+	} else {
+		c.stats.Deaths++
+	}
+	c.table.setState(id, state, c.now)
+	c.passOn(id, func(b []byte) []byte { return d.Append(b) })
+	c.event(Event{Kind: EventLeave, Member: c.export(id), From: c.nameOf(d.From)})
+	if c.nextReap == never {
+		c.nextReap = c.now.add(c.reapEvery())
+	}
+}
+
+func (c *Core) passOn(id memberID, encode func([]byte) []byte) {
+	b := c.queue.add(uint64(id))
+	b.msg = encode(b.msg)
+	c.queue.sized(b)
+	c.wantGossip()
+}

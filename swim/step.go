@@ -1,0 +1,147 @@
+package swim
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/musterhq/muster/wire"
+)
+
+// Step takes in a packet as [wire.Codec.Open] returned it: one message, which
+// may be a compound or compressed. It keeps nothing of msg. The error tells why
+// something in it changed nothing; every message in it was processed.
+func (c *Core) Step(now time.Time, from netip.AddrPort, msg []byte) error {
+	c.advance(now)
+	return c.step(from, msg, 0)
+}
+
+// nestMax bounds compounds within compounds within compressed messages.
+const nestMax = 3
+
+func (c *Core) step(from netip.AddrPort, msg []byte, depth int) error {
+	if len(msg) == 0 || depth > nestMax {
+		c.stats.Malformed++
+		return fmt.Errorf("%w: empty, or nested more than %d deep", ErrMalformed, nestMax)
+	}
+	body := msg[1:]
+	switch t := wire.Type(msg[0]); t {
+	case wire.TypeCompound:
+		return c.stepCompound(from, body, depth)
+	case wire.TypeCompress:
+		plain, err := wire.AppendDecompressed(nil, body, decompressMax)
+		if err != nil {
+			c.stats.Malformed++
+			return fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		return c.step(from, plain, depth+1)
+	case wire.TypeUser:
+		c.heard = c.now
+		c.deliver(from, body, false)
+		return nil
+	default:
+		return c.stepOne(t, from, body)
+	}
+}
+
+// decompressMax bounds what a compressed message inside a packet may become.
+const decompressMax = 1 << 20
+
+func (c *Core) stepCompound(from netip.AddrPort, body []byte, depth int) error {
+	parts, err := wire.ParseCompound(body)
+	if err != nil {
+		c.stats.Malformed++
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	var first error
+	for {
+		part, ok := parts.Next()
+		if !ok {
+			break
+		}
+		if err := c.step(from, part, depth+1); err != nil && first == nil {
+			first = err
+		}
+	}
+	if n := parts.Truncated(); n > 0 && first == nil {
+		c.stats.Malformed++
+		first = fmt.Errorf("%w: compound lacks its last %d messages", ErrMalformed, n)
+	}
+	return first
+}
+
+// inbox holds one message of each kind, so that decoding allocates nothing.
+type inbox struct {
+	ping     wire.Ping
+	indirect wire.IndirectPing
+	ack      wire.Ack
+	nack     wire.Nack
+	suspect  wire.Suspect
+	dead     wire.Dead
+	alive    wire.Alive
+	rumor    wire.Rumor
+}
+
+func (c *Core) stepOne(t wire.Type, from netip.AddrPort, body []byte) error {
+	in := &c.in
+	var err error
+	switch t {
+	case wire.TypePing:
+		if err = in.ping.Decode(body); err == nil {
+			c.heard = c.now
+			return c.ping(from, &in.ping)
+		}
+	case wire.TypeIndirectPing:
+		if err = in.indirect.Decode(body); err == nil {
+			c.heard = c.now
+			return c.indirectPing(from, &in.indirect)
+		}
+	case wire.TypeAck:
+		if err = in.ack.Decode(body); err == nil {
+			c.heard = c.now
+			return c.acked(&in.ack)
+		}
+	case wire.TypeNack:
+		if err = in.nack.Decode(body); err == nil {
+			c.heard = c.now
+			return c.nacked(in.nack.SeqNo)
+		}
+	case wire.TypeSuspect:
+		if err = in.suspect.Decode(body); err == nil {
+			return c.suspect(&in.suspect)
+		}
+	case wire.TypeDead:
+		if err = in.dead.Decode(body); err == nil {
+			return c.dead(&in.dead)
+		}
+	case wire.TypeAlive:
+		if err = in.alive.Decode(body); err == nil {
+			return c.alive(&in.alive, origin{from: from})
+		}
+	case wire.TypeRumor:
+		if err = in.rumor.Decode(body); err == nil {
+			c.rumor(from, &in.rumor)
+			return nil
+		}
+	default:
+		err = fmt.Errorf("message type %d in a packet", t)
+	}
+	c.stats.Malformed++
+	return fmt.Errorf("%w: %w", ErrMalformed, err)
+}
+
+// ignored is the answer to a message that the rules give no effect.
+func (c *Core) ignored(why string) error {
+	c.stats.Ignored++
+	return ignoredError(why)
+}
+
+// ignoredError is ErrIgnored with its reason, without an allocation.
+type ignoredError string
+
+func (e ignoredError) Error() string        { return ErrIgnored.Error() + ": " + string(e) }
+func (e ignoredError) Is(target error) bool { return target == ErrIgnored }
+
+// isIgnored tells a message without effect from one that was refused.
+func isIgnored(err error) bool { return errors.Is(err, ErrIgnored) }

@@ -1,0 +1,56 @@
+//go:build unix
+
+package muster
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+)
+
+// readBatch bounds how many packets one wake-up reads.
+const readBatch = 64
+
+// ReadPacket reads what is there with buffers taken from a pool only while
+// there is something to read: a node that waits holds no 64 KiB for the largest
+// datagram there could be.
+func (t *udpTCP) ReadPacket(handle func(b []byte, from netip.AddrPort)) error {
+	var failed error
+	err := t.raw.Read(func(fd uintptr) bool {
+		buf := packetBuffers.Get().(*[]byte)
+		defer packetBuffers.Put(buf)
+		for n := 0; n < readBatch; n++ {
+			size, sa, err := syscall.Recvfrom(int(fd), *buf, 0)
+			switch err {
+			case nil:
+				handle((*buf)[:size], addrPort(sa))
+			case syscall.EINTR:
+			case syscall.EAGAIN:
+				return n > 0 // with nothing read, wait until there is
+			default:
+				failed = err
+				return true
+			}
+		}
+		return true
+	})
+	if failed != nil {
+		return &net.OpError{Op: "read", Net: "udp", Err: failed}
+	}
+	return err
+}
+
+func addrPort(sa syscall.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *syscall.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *syscall.SockaddrInet6:
+		ip := netip.AddrFrom16(sa.Addr).Unmap()
+		if sa.ZoneId != 0 && ip.Is6() {
+			ip = ip.WithZone(strconv.Itoa(int(sa.ZoneId)))
+		}
+		return netip.AddrPortFrom(ip, uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
