@@ -33,7 +33,8 @@ type inbox struct {
 const (
 	inboxPackets = 1024    // memberlist's HandoffQueueDepth
 	inboxBytes   = 8 << 20 // if they are large
-	bufferKeep   = 16      // buffers an idle inbox holds on to
+	inboxKeep    = 64
+	bufferKeep   = 16 // buffers an idle inbox holds on to
 	bufferSize   = 1500
 )
 
@@ -81,6 +82,9 @@ func (b *inbox) take() ([]packet, []func(time.Time)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p, c := b.packets, b.calls
+	if cap(b.spare) > inboxKeep {
+		b.spare = nil // do not hold on to what a burst needed
+	}
 	b.packets, b.calls, b.bytes = b.spare[:0], b.spareCalls[:0], 0
 	b.spare, b.spareCalls = p, c
 	return p, c

@@ -32,6 +32,7 @@ type Node struct {
 	cfg       Config
 	log       *slog.Logger
 	codec     wire.Codec
+	plain     wire.Codec // the same without compression
 	transport Transport
 	addr      netip.AddrPort // advertised
 
@@ -104,6 +105,8 @@ func start(cfg Config, t Transport) (*Node, error) {
 		cancel()
 		return nil, err
 	}
+	n.plain = n.codec
+	n.plain.Compress = false
 	n.inbox.init()
 	n.calls.init(n)
 	n.streams.init()

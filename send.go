@@ -187,7 +187,7 @@ func (n *Node) sendOn(ctx context.Context, s *peerStream, to netip.AddrPort, pay
 			s.drop()
 		}
 	}()
-	if b, err = n.codec.AppendStreamMessage(b, wire.AppendUserStream(nil, payload, wire.CapMuster)); err != nil {
+	if b, err = n.stream(b, wire.AppendUserStream(nil, payload, wire.CapMuster)); err != nil {
 		return err
 	}
 	if cap(b) <= packetMax {

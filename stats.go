@@ -1,6 +1,7 @@
 package muster
 
 import (
+	"log/slog"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -70,6 +71,13 @@ func (n *Node) complain(what string, from netip.AddrPort, err error) {
 // note logs what an operator wants to see of an event.
 func (n *Node) note(e swim.Event) {
 	m := e.Member
+	level := slog.LevelDebug
+	if e.Kind == swim.EventSuspect || e.Kind == swim.EventLeave {
+		level = slog.LevelInfo
+	}
+	if e.Kind != swim.EventConflict && !n.log.Enabled(n.ctx, level) {
+		return
+	}
 	switch e.Kind {
 	case swim.EventConflict:
 		n.log.Error("another address claims the name of a member", "member", m.Name, "addr", m.Addr)

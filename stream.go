@@ -134,13 +134,24 @@ func ignoreToEOF(err error) error {
 }
 
 func (s *served) write(msg []byte) error {
-	b, err := s.n.codec.AppendStreamMessage(nil, msg)
+	b, err := s.n.stream(nil, msg)
 	if err != nil {
 		return err
 	}
 	_, err = s.conn.Write(b)
 	return err
 }
+
+// stream frames a message. Only a large one is compressed: LZW costs a member's
+// processor more than some kilobytes cost the network.
+func (n *Node) stream(dst, msg []byte) ([]byte, error) {
+	if len(msg) < compressMin {
+		return n.plain.AppendStreamMessage(dst, msg)
+	}
+	return n.codec.AppendStreamMessage(dst, msg)
+}
+
+const compressMin = 64 << 10
 
 // refuse tells the peer why, as memberlist does, without any detail of ours.
 func (s *served) refuse(err error) error {
@@ -197,7 +208,7 @@ func (n *Node) request(ctx context.Context, st swim.Stream) ([]byte, error) {
 	}
 	defer n.hangUp(conn)
 	defer context.AfterFunc(ctx, func() { n.hangUp(conn) })()
-	b, err := n.codec.AppendStreamMessage(n.codec.AppendLabelHeader(nil), st.Request)
+	b, err := n.stream(n.codec.AppendLabelHeader(nil), st.Request)
 	if err != nil {
 		return nil, err
 	}

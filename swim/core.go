@@ -52,6 +52,7 @@ type Core struct {
 	nextProbe  instant
 	nextGossip instant // never while there is nothing to gossip
 	nextSync   instant
+	resync     time.Duration // how soon the next push/pull follows one that brought news
 	nextReap   instant
 	nextRetry  instant
 	lastGossip instant
@@ -218,8 +219,11 @@ func (c *Core) advance(now time.Time) {
 	c.now = t
 }
 
-// Ready returns what is to be done since the last call.
+// Ready returns what is to be done since the last call, each thing once.
 func (c *Core) Ready() Ready {
+	if c.drained {
+		return Ready{}
+	}
 	c.drained = true
 	return c.ready
 }

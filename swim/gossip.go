@@ -55,6 +55,7 @@ func (c *Core) wantGossip() {
 // gossip sends what waits to a few members, the same to each of them: building
 // a packet costs more than sending it.
 func (c *Core) gossip() {
+	late := c.now - c.nextGossip
 	c.lastGossip, c.nextGossip = c.now, never
 	if len(c.table.ring) == 0 {
 		// There is nobody to tell; whoever joins learns all in its push/pull.
@@ -69,7 +70,7 @@ func (c *Core) gossip() {
 		targets, live := c.pickGossip()
 		c.gossipTo(targets, live, pending)
 	}
-	c.scheduleGossip()
+	c.scheduleGossip(time.Duration(late))
 }
 
 func (c *Core) gossipTo(targets []memberID, live, pending int) {
@@ -96,17 +97,17 @@ func (c *Core) gossipTo(targets []memberID, live, pending int) {
 }
 
 // scheduleGossip sets the next tick: sooner the more is waiting, so that a wave
-// of joins drains instead of standing in line.
-func (c *Core) scheduleGossip() {
+// of joins drains instead of standing in line. A member whose ticks come late is
+// short of time already and keeps to the interval.
+func (c *Core) scheduleGossip(late time.Duration) {
 	pending := c.queue.bytes + c.users.bytes
 	if c.cfg.GossipInterval <= 0 || pending == 0 && !c.cfg.PullBroadcasts {
 		return
 	}
 	wait := c.cfg.GossipInterval
 	switch packets := pending / c.room(); {
-	case packets >= 4:
-		wait /= 4
-	case packets >= 1:
+	case late > wait/8:
+	case packets >= 2:
 		wait /= 2
 	}
 	at := c.now.add(max(wait, time.Millisecond))

@@ -144,6 +144,25 @@ func (c *Core) StreamDone(now time.Time, id uint64, reply []byte, err error) {
 	c.ready.Done = append(c.ready.Done, Done{ID: id, Err: err})
 }
 
+// follow brings the next push/pull forward when this one brought news, for
+// where there was some there may be more: members that join at the same time
+// through the same seed learn of each other by gossip, which may miss one of
+// hundreds, or by this. It backs off to the usual pace.
+func (c *Core) follow(before uint64) {
+	if c.changes == before || c.cfg.PushPullInterval <= 0 {
+		c.resync = 0
+		return
+	}
+	c.resync = min(max(2*c.resync, resyncFirst), c.cfg.PushPullInterval)
+	at := c.now.add(c.resync/2 + time.Duration(c.rand.sync.Int64N(int64(c.resync))))
+	if c.nextSync == never || at < c.nextSync {
+		c.nextSync = at
+	}
+}
+
+// resyncFirst is how soon, on average, a newcomer asks a second member.
+const resyncFirst = 2 * time.Second
+
 func ackOf(reply []byte, seq uint32) bool {
 	var a wire.Ack
 	return len(reply) > 0 && wire.Type(reply[0]) == wire.TypeAck && a.Decode(reply[1:]) == nil && a.SeqNo == seq
@@ -167,6 +186,7 @@ func (c *Core) pushPullReply(id uint64, p pendingStream, reply []byte) error {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	c.stats.PushPulls++
+	defer c.follow(c.changes)
 	// What a newcomer learns, the others know already: were it to gossip that
 	// on, a wave of n joins would queue n^2 broadcasts.
 	o := origin{from: p.to, synced: true, quiet: p.fresh}

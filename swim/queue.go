@@ -21,6 +21,7 @@ type queue struct {
 	tiers    [][]*broadcast
 	byKey    map[uint64]*broadcast
 	bytes    int
+	peak     int // how many there were since it was last empty
 	spare    []*broadcast
 	finished []*broadcast // sent often enough, still in use by the last take's caller
 }
@@ -36,6 +37,7 @@ func (q *queue) add(key uint64) *broadcast {
 		q.drop(old)
 	}
 	b := &broadcast{}
+	q.peak = max(q.peak, len(q.byKey)+1)
 	if n := len(q.spare); n > 0 {
 		b, q.spare = q.spare[n-1], q.spare[:n-1]
 	}
@@ -50,7 +52,11 @@ func (q *queue) sized(b *broadcast) { q.bytes += b.size() }
 // size counts the longer form, so that either fits.
 func (b *broadcast) size() int { return max(len(b.msg), len(b.alt)) }
 
+// clear lets go of everything, and of the memory that a wave of broadcasts took.
 func (q *queue) clear() { *q = *newQueue() }
+
+// idleKeep is the number of broadcasts whose memory an empty queue keeps.
+const idleKeep = 16
 
 func (q *queue) tier(n int, b *broadcast) {
 	for len(q.tiers) <= n {
@@ -93,6 +99,7 @@ func (q *queue) take(dst []*broadcast, room, overhead, most, times, limit int) (
 		var keep [misfits]*broadcast
 		for len(tier) > 0 && !full() {
 			b := tier[len(tier)-1]
+			tier[len(tier)-1] = nil
 			tier = tier[:len(tier)-1]
 			switch size := b.size() + overhead; {
 			case b.dead:
@@ -112,6 +119,9 @@ func (q *queue) take(dst []*broadcast, room, overhead, most, times, limit int) (
 		q.tiers[n] = tier
 	}
 	q.advance(dst[start:], times, limit)
+	if len(q.byKey) == 0 && q.peak > idleKeep {
+		q.clear()
+	}
 	return dst, room
 }
 
@@ -128,9 +138,20 @@ func (q *queue) advance(taken []*broadcast, times, limit int) {
 	}
 }
 
+// heard counts a broadcast as sent that came back from somebody who has it too,
+// the feedback of Demers et al., "Epidemic algorithms for replicated database
+// maintenance" (1987), section 1.4.
+func (q *queue) heard(key uint64, msg func(*broadcast) bool, limit int) {
+	if b := q.byKey[key]; b != nil && msg(b) {
+		if b.sent++; b.sent >= limit {
+			q.drop(b)
+		}
+	}
+}
+
 // recycle keeps a broadcast's buffers for the next one.
 func (q *queue) recycle(b *broadcast) {
-	if len(q.spare) < 64 && cap(b.msg) <= 2048 {
+	if len(q.spare) < idleKeep && cap(b.msg) <= 2048 {
 		q.spare = append(q.spare, b)
 	}
 }

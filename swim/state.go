@@ -139,6 +139,7 @@ func (c *Core) aliveKnown(id memberID, a *wire.Alive, o origin) error {
 	}
 	if a.Incarnation == m.inc && addr == m.addr() {
 		m.caps |= a.Caps
+		c.echo(id)
 	}
 	switch {
 	case a.Incarnation <= m.inc && !reclaim:
@@ -156,6 +157,15 @@ func (c *Core) aliveKnown(id memberID, a *wire.Alive, o origin) error {
 		c.accept(id, a, o)
 	}
 	return nil
+}
+
+// echo notes that somebody else passes on what waits here about a member. While
+// more waits than fits a packet, in a wave of joins, that spares the others one
+// more copy; what a few then miss, the push/pulls that follow a join bring.
+func (c *Core) echo(id memberID) {
+	if c.queue.bytes > c.room() {
+		c.queue.heard(uint64(id), func(b *broadcast) bool { return wire.Type(b.msg[0]) == wire.TypeAlive }, c.transmitLimit())
+	}
 }
 
 // accept makes the member what the announcement says, and passes it on.

@@ -126,7 +126,7 @@ func TestOpenRefuses(t *testing.T) {
 	small, _ := AppendCompressed(nil, msg)
 	twice, _ := AppendCompressed(nil, small)
 	nothing, _ := AppendCompressed(nil, nil)
-	bomb, _ := AppendCompressed(nil, make([]byte, MaxPacket+1))
+	bomb, _ := AppendCompressed(nil, make([]byte, 1<<20+1))
 	seal := func(c *Codec, msg []byte) []byte {
 		b, err := c.Seal(nil, msg, false)
 		if err != nil {
@@ -136,6 +136,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	crc, _ := plain.Seal(nil, msg, true)
 	crc2, _ := plain.Seal(nil, crc, true)
+	future := seal(keyed, msg)
+	future[0] = 2
 	for name, c := range map[string]struct {
 		codec *Codec
 		pkt   []byte
@@ -153,6 +155,7 @@ func TestOpenRefuses(t *testing.T) {
 		"another label":        {labelled, seal(&Codec{Label: "dc2"}, msg), ErrLabel},
 		"plain":                {keyed, msg, ErrDecrypt},
 		"another key":          {keyed, seal(&Codec{Keyring: mustRing(t, key2)}, msg), ErrDecrypt},
+		"encrypted in future":  {keyed, future, ErrDecrypt}, // the version is not authenticated
 		"compressed twice":     {plain, twice, ErrType},
 		"checksum twice":       {plain, crc2, ErrType},
 		"compressed nothing":   {plain, nothing, ErrTruncated},

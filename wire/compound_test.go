@@ -22,8 +22,12 @@ func TestCompound(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, want := range msgs {
-			if got, ok := c.Next(); !ok || !bytes.Equal(got, want) {
+			got, ok := c.Next()
+			if !ok || !bytes.Equal(got, want) {
 				t.Fatalf("message %d of %d: %v, %x, want %x", i, n, ok, got, want)
+			}
+			if cap(got) != len(got) {
+				t.Fatalf("message %d of %d reaches into the next", i, n)
 			}
 		}
 		if _, ok := c.Next(); ok || c.Truncated() != 0 {

@@ -91,6 +91,23 @@ func (xor) AppendDecompressed(dst, src []byte, limit int) ([]byte, error) {
 	return dst, nil
 }
 
+// broken writes something and then fails.
+type broken struct{ xor }
+
+func (broken) AppendCompressed(dst, _ []byte) ([]byte, error) {
+	return append(dst, "half"...), ErrCompression
+}
+
+func TestBrokenCompressor(t *testing.T) {
+	c := &Codec{Algorithm: 7, Compress: true, Compressors: map[Algorithm]Compressor{7: broken{}}}
+	if b, err := c.AppendStreamMessage([]byte("x"), []byte{8}); !errors.Is(err, ErrCompression) || string(b) != "x" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if b, err := appendCompressed([]byte("x"), []byte{8}, 7, broken{}); !errors.Is(err, ErrCompression) || string(b) != "x" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
 func TestOtherAlgorithm(t *testing.T) {
 	c := &Codec{Algorithm: 7, Compress: true, Compressors: map[Algorithm]Compressor{7: xor{}}}
 	msg := AppendUser(nil, make([]byte, 199))

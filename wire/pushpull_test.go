@@ -49,10 +49,11 @@ func TestPushPullStops(t *testing.T) {
 // TestPushPullOddAddress: one member without a usable address must not keep
 // us from learning of the others.
 func TestPushPullOddAddress(t *testing.T) {
-	b := (&PushPullHeader{Nodes: 3, UserStateLen: 4}).Append(nil)
+	b := (&PushPullHeader{Nodes: 4, UserStateLen: 4}).Append(nil)
 	b = (&PushNodeState{Name: "a", Addr: local1}).Append(b)
 	b = (&PushNodeState{Name: "nowhere"}).Append(b)
 	b = (&PushNodeState{Name: "c", Addr: local2}).Append(b)
+	b = (&PushNodeState{Name: "nowhere either"}).Append(b)
 	b = append(b, "user"...)
 	var names []string
 	_, user, err := DecodePushPull(b[1:], func(s *PushNodeState) error {

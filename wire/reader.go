@@ -214,11 +214,12 @@ func (r *reader) length() int { return int(r.uint(math.MaxInt32)) }
 // more, and must not be unreadable for it.
 func (r *reader) caps() Caps { return Caps(r.uint(math.MaxUint64)) }
 
+// bool also takes 0 and 1, as go-msgpack does.
 func (r *reader) bool() bool {
 	switch r.next() {
-	case codeTrue:
+	case codeTrue, 1:
 		return true
-	case codeFalse, codeNil:
+	case codeFalse, codeNil, 0:
 	default:
 		r.fail(ErrMalformed)
 	}

@@ -142,7 +142,7 @@ func (c *Codec) ReadStreamMessage(r *bufio.Reader, limit int) ([]byte, error) {
 	var msg []byte
 	switch {
 	case Type(first) == TypeEncrypt:
-		msg, err = c.readEncrypted(r, ring)
+		msg, err = c.readEncrypted(r, ring, min(MaxStreamEncrypted, enveloped(limit)+cryptOverhead(cryptPadded)))
 	case len(ring) > 0 && !c.InsecureIncoming:
 		err = fmt.Errorf("plaintext on a stream: %w", ErrDecrypt)
 	default:
@@ -173,9 +173,14 @@ func streamType(t Type) bool {
 	return t <= TypePushPull || t == TypeUser || t == TypeNack || t == TypeError
 }
 
-// readEncrypted reads the rest of an encrypted message and decrypts it. The
-// header is authenticated together with the label.
-func (c *Codec) readEncrypted(r *bufio.Reader, ring ringState) ([]byte, error) {
+// enveloped bounds how long a message of up to limit bytes can be once
+// compressed: LZW spends at most twelve bits on a byte.
+func enveloped(limit int) int { return limit + limit/2 + 64 }
+
+// readEncrypted reads the rest of an encrypted message, of at most limit bytes
+// on the wire, and decrypts it. The header is authenticated together with the
+// label.
+func (c *Codec) readEncrypted(r *bufio.Reader, ring ringState, limit int) ([]byte, error) {
 	if len(ring) == 0 {
 		return nil, ErrNoKey
 	}
@@ -183,7 +188,7 @@ func (c *Codec) readEncrypted(r *bufio.Reader, ring ringState) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n > MaxStreamEncrypted {
+	if uint64(n) > uint64(limit) {
 		return nil, fmt.Errorf("encrypted stream message of %d bytes: %w", n, ErrTooLarge)
 	}
 	sealed, err := readN(r, nil, int(n))
@@ -200,8 +205,7 @@ func readPlain(r *bufio.Reader, t Type, limit int) ([]byte, error) {
 	c := capture{r: r, b: []byte{byte(t)}, limit: limit}
 	switch t {
 	case TypeCompress:
-		// Compressed bytes may outnumber what they hold, but not by much.
-		c.limit = limit + limit/2 + 64
+		c.limit = enveloped(limit)
 		c.values(1)
 	case TypePushPull:
 		var h PushPullHeader

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"runtime"
 	"testing"
 	"testing/iotest"
 )
@@ -99,7 +100,7 @@ func TestReadStreamRefuses(t *testing.T) {
 	ack := (&Ack{SeqNo: 1}).Append(nil)
 	encrypted, _ := keyed.AppendStreamMessage(nil, ack)
 	claim, _ := keyed.AppendStreamMessage(nil, ack)
-	binary.BigEndian.PutUint32(claim[1:], MaxStreamEncrypted+1)
+	binary.BigEndian.PutUint32(claim[1:], 1<<17) // more than 64 KiB ever become
 	longer := bytes.Clone(append(encrypted, 0))
 	binary.BigEndian.PutUint32(longer[1:], uint32(len(longer)-5))
 	inside := func(msg []byte) []byte { b, _ := keyed.AppendStreamMessage(nil, msg); return b }
@@ -113,6 +114,7 @@ func TestReadStreamRefuses(t *testing.T) {
 		"encrypted without a key":  {plain, encrypted, ErrNoKey},
 		"plain with a key":         {keyed, ack, ErrDecrypt},
 		"too long":                 {keyed, claim, ErrTooLarge},
+		"too long, found later":    {keyed, inside(AppendUserStream(nil, make([]byte, 1<<16), 0)), ErrTooLarge},
 		"another length":           {keyed, longer, ErrDecrypt}, // it is authenticated
 		"encrypted nothing":        {keyed, inside(nil), ErrTruncated},
 		"encrypted twice":          {keyed, inside(encrypted), ErrType},
@@ -130,6 +132,37 @@ func TestReadStreamRefuses(t *testing.T) {
 	} {
 		if got, err := c.codec.ReadStreamMessage(bufio.NewReader(bytes.NewReader(c.b)), 1<<16); !errors.Is(err, c.want) {
 			t.Errorf("%s: %x, %v, want %v", name, got, err, c.want)
+		}
+	}
+}
+
+// TestEncryptedLimit: 20 MiB on the wire is memberlist's limit, whatever the
+// caller's.
+func TestEncryptedLimit(t *testing.T) {
+	keyed := &Codec{Keyring: mustRing(t, key1)}
+	for n, want := range map[uint32]error{MaxStreamEncrypted: io.ErrUnexpectedEOF, MaxStreamEncrypted + 1: ErrTooLarge} {
+		b := binary.BigEndian.AppendUint32([]byte{byte(TypeEncrypt)}, n)
+		if _, err := keyed.ReadStreamMessage(bufio.NewReader(bytes.NewReader(b)), 0); !errors.Is(err, want) {
+			t.Errorf("%d bytes: %v, want %v", n, err, want)
+		}
+	}
+}
+
+// TestGrownByCompression: memberlist compresses what does not compress, so a
+// message within the limit may be half as long again on the wire.
+func TestGrownByCompression(t *testing.T) {
+	msg := AppendUserStream(nil, random(60_000), 0)
+	grown, err := AppendCompressed(nil, msg)
+	if err != nil || len(grown) < len(msg)*5/4 {
+		t.Fatalf("%d bytes became %d, %v", len(msg), len(grown), err)
+	}
+	for name, c := range someCodecs(t) {
+		b, err := c.AppendStreamMessage(nil, grown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.ReadStreamMessage(bufio.NewReader(bytes.NewReader(b)), len(msg)); err != nil || !bytes.Equal(got, msg) {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
 		}
 	}
 }
@@ -161,18 +194,17 @@ func TestClaimsCostNothing(t *testing.T) {
 		"push/pull":  {&Codec{}, (&PushPullHeader{Nodes: MaxNodes, UserStateLen: MaxUserState}).Append(nil)},
 		"compressed": {&Codec{}, cat("\x09\x81", raw("Buf"), "\xdb\x01\x40\x00\x00")},
 	} {
-		src := bytes.NewReader(c.b)
-		r := bufio.NewReaderSize(src, 16)
-		res := testing.Benchmark(func(b *testing.B) {
-			for range b.N {
-				src.Reset(c.b)
-				r.Reset(src)
-				if _, err := c.codec.ReadStreamMessage(r, 0); err != io.ErrUnexpectedEOF {
-					b.Fatal(err)
-				}
+		const runs = 20
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range runs {
+			r := bufio.NewReaderSize(bytes.NewReader(c.b), 16)
+			if _, err := c.codec.ReadStreamMessage(r, 0); err != io.ErrUnexpectedEOF {
+				t.Fatal(err)
 			}
-		})
-		if n := res.AllocedBytesPerOp(); n > 16<<10 {
+		}
+		runtime.ReadMemStats(&after)
+		if n := (after.TotalAlloc - before.TotalAlloc) / runs; n > 16<<10 {
 			t.Errorf("%s: %d bytes allocated for %d", name, n, len(c.b))
 		}
 	}

@@ -1,0 +1,75 @@
+package measure
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/musterhq/muster/compat/bench/system"
+)
+
+// settleLimit bounds the wait for a cluster to have nothing left to gossip.
+const settleLimit = 45 * time.Second
+
+// clusterGroup forms a cluster and measures that; then the cluster at rest;
+// then what it makes of kills.
+func clusterGroup(sys system.System, job Job, res *Result) (err error) {
+	b := readBase()
+	c, err := start(sys, job.N, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.stop()) }()
+	j, err := c.join(job.Pace, job.JoinLimit)
+	if err != nil {
+		return err
+	}
+	trace("joined %+v, %d warnings", j, c.warned.Load())
+	j.report(res)
+	if j.reached {
+		if err := c.verify(); err != nil {
+			res.Note("after agreement %v", err)
+		}
+	}
+	if w := c.warned.Load(); w > 0 {
+		res.Note("%d warnings and %d deaths declared while joining", w, c.gone.Load())
+	}
+	if job.Steady > 0 {
+		if !c.settle(settleLimit) {
+			res.Note("not settled %v after the join", settleLimit)
+		}
+		if err := c.steady(job.Steady, b, res); err != nil {
+			return err
+		}
+	}
+	if job.Kills > 0 {
+		return c.kills(job, res)
+	}
+	return nil
+}
+
+func (c *cluster) kills(job Job, res *Result) error {
+	if job.Steady == 0 && !c.settle(settleLimit) {
+		res.Note("not settled %v before the kills", settleLimit)
+	}
+	rnd := rand.New(rand.NewPCG(job.Seed, 1))
+	gone := c.gone.Load()
+	expected := uint64(0)
+	for range job.Kills {
+		expected += uint64(c.live() - 1)
+		if err := c.kill(rnd, res); err != nil {
+			return err
+		}
+	}
+	if extra := c.gone.Load() - gone; extra > expected {
+		res.Note("%d deaths declared of nodes that lived", extra-expected)
+	}
+	return nil
+}
+
+func (j joined) report(res *Result) {
+	res.add("join", Sample{V: j.agreement.Seconds(), AtLeast: !j.reached})
+	res.add("join_last", Sample{V: j.last.Seconds(), AtLeast: !j.reached})
+	res.Add("join_failed", float64(j.failed))
+	res.Add("join_cpu", j.cpu.Seconds())
+}

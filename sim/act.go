@@ -1,0 +1,81 @@
+package sim
+
+import (
+	"net/netip"
+
+	"github.com/musterhq/muster/swim"
+)
+
+// after acts on what n's core wants done, in its order, then checks the core
+// and schedules its next tick.
+func (c *Cluster) after(n *node) {
+	rd := n.core.Ready()
+	var failed []netip.AddrPort
+	for i := range rd.Packets {
+		if !c.send(n, &rd.Packets[i]) {
+			failed = append(failed, rd.Packets[i].To)
+		}
+	}
+	for i := range rd.Streams {
+		c.open(n, &rd.Streams[i])
+	}
+	for i := range rd.Events {
+		c.observe(n, &rd.Events[i])
+	}
+	for i := range rd.Messages {
+		c.hear(n, &rd.Messages[i])
+	}
+	for i := range rd.Asks {
+		c.asked(n, &rd.Asks[i])
+	}
+	for _, d := range rd.Done {
+		c.joinDone(n, d)
+	}
+	c.examine(n, len(rd.Events) > 0)
+	for _, to := range failed {
+		n.core.Unreachable(c.clock(n), to)
+		c.after(n)
+	}
+	if n.leaving && !n.stopping && n.core.LeaveDone() {
+		n.stopping = true
+		c.note("%s has left", n.name)
+		c.at(c.now, evStop, n.id)
+	}
+	c.retick(n)
+}
+
+// joinDone takes the outcome of the shell's attempt to get in.
+func (c *Cluster) joinDone(n *node, d swim.Done) {
+	if d.ID != n.joinID || n.joinID == 0 {
+		return
+	}
+	n.joinID = 0
+	if d.Err == nil {
+		n.joined = true
+		return
+	}
+	c.at(c.now+int64(joinRetry), evJoin, n.id)
+}
+
+// answerDelay is how long an application thinks.
+const answerDelay = 2_000_000
+
+// asked lets n's application answer a question, a moment later.
+func (c *Cluster) asked(n *node, a *swim.Ask) {
+	kind := uint64(0)
+	if a.Kind == swim.AskBroadcasts {
+		kind = 1
+	}
+	c.at(c.now+answerDelay, evAnswer, n.id).arg = a.ID<<1 | kind
+}
+
+// answer says yes, or now and then has something to broadcast.
+func (c *Cluster) answer(n *node, arg uint64) {
+	c.counts[Asked]++
+	var msgs [][]byte
+	if arg&1 != 0 && draw(c.linkSeed+uint64(n.id)+uint64(c.now), drawAgain)%16 == 0 {
+		msgs = [][]byte{[]byte("from " + n.name)}
+	}
+	n.core.Answer(c.clock(n), arg>>1, nil, msgs)
+	c.after(n)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// parts are what the core, the simulator and their tests consist of.
+var parts = []string{"go.mod", "wire", "swim", "sim", "internal"}
+
+// copyModule copies the parts of the module that a hunt needs.
+func copyModule(from, to string) error {
+	for _, part := range parts {
+		err := filepath.WalkDir(filepath.Join(from, part), func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			rel, err := filepath.Rel(from, path)
+			if err != nil {
+				return err
+			}
+			target := filepath.Join(to, rel)
+			if d.IsDir() {
+				return os.MkdirAll(target, 0o755)
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(target, text, 0o644)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hunt runs the sweep and, if that finds nothing, the tests. It returns what
+// found something, "" when nothing did.
+func hunt(o *options, dir string) (string, error) {
+	bin := filepath.Join(dir, "sim.bin")
+	if out, err := command(dir, "go", "build", "-o", bin, "./sim/cmd/muster-sim").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("it does not build: %w\n%s", err, out)
+	}
+	sweep := command(dir, bin, "-schedules", fmt.Sprint(o.schedules), "-large", fmt.Sprint(o.large), "-failures", "1", "-shrink", "0", "-out", "")
+	out, err := sweep.CombinedOutput()
+	if err == nil {
+		return huntTests(dir)
+	}
+	if failed := new(exec.ExitError); !errors.As(err, &failed) {
+		return "", err
+	}
+	return verdict(string(out)), nil
+}
+
+var (
+	violation = regexp.MustCompile(`FAILED after (\d+) schedules: seed (\d+): invariant (\d+)`)
+	testName  = regexp.MustCompile(`--- FAIL: (\S+)`)
+	panicked  = regexp.MustCompile(`(?m)^(panic|fatal error): .*$`)
+)
+
+// verdict says in short how a sweep failed.
+func verdict(out string) string {
+	if m := violation.FindStringSubmatch(out); m != nil {
+		return fmt.Sprintf("invariant %s at seed %s after %s schedules", m[3], m[2], m[1])
+	}
+	if m := panicked.FindString(out); m != "" {
+		return m
+	}
+	return "the sweep: " + lastLine(out)
+}
+
+// huntTests runs the tests of the core and of the simulator.
+func huntTests(dir string) (string, error) {
+	out, err := command(dir, "go", "test", "./swim", "./sim/...").CombinedOutput()
+	if err == nil {
+		return "", nil
+	}
+	if failed := new(exec.ExitError); !errors.As(err, &failed) {
+		return "", err
+	}
+	var names []string
+	for _, m := range testName.FindAllStringSubmatch(string(out), -1) {
+		names = append(names, m[1])
+	}
+	if len(names) == 0 {
+		return "", fmt.Errorf("the tests do not run: %w\n%s", err, out)
+	}
+	return names[len(names)-1], nil
+}
+
+func lastLine(out string) string {
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return lines[len(lines)-1]
+}
+
+func command(dir, name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	return cmd
+}
