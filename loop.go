@@ -34,7 +34,7 @@ const (
 	inboxPackets = 1024    // memberlist's HandoffQueueDepth
 	inboxBytes   = 8 << 20 // if they are large
 	inboxKeep    = 64
-	bufferKeep   = 16 // buffers an idle inbox holds on to
+	bufferKeep   = 2 // buffers an idle inbox holds on to
 	bufferSize   = 1500
 )
 
@@ -134,6 +134,7 @@ func (n *Node) turn() {
 	}
 	if len(packets) > 0 {
 		n.inbox.give(packets)
+		n.perform(n.core.Ready()) // before a call can see what it has not been told of
 	}
 	for _, f := range calls {
 		f(now)
@@ -143,14 +144,14 @@ func (n *Node) turn() {
 		n.core.Tick(now)
 	}
 	n.perform(n.core.Ready())
-	if v := n.core.Changes(); v != n.changes {
-		n.changes = v
-		n.snapshot.Store(nil)
-	}
 }
 
 // perform does what the core wants done.
 func (n *Node) perform(rd swim.Ready) {
+	if v := n.core.Changes(); v != n.changes {
+		n.changes = v
+		n.snapshot.Store(nil) // first of all: who hears of an event may look at once
+	}
 	var failed netip.AddrPort
 	for _, p := range rd.Packets {
 		if err := n.writePacket(p); err != nil && !failed.IsValid() {

@@ -84,7 +84,7 @@ func (n *Node) note(e swim.Event) {
 	case swim.EventSuspect:
 		n.log.Info("member suspected", "member", m.Name, "addr", m.Addr, "by", e.From)
 	case swim.EventLeave:
-		n.log.Info("member gone", "member", m.Name, "addr", m.Addr, "state", m.State, "by", e.From)
+		n.log.Info("member gone", "member", m.Name, "addr", m.Addr, "state", m.State.String(), "by", e.From)
 	default:
 		n.log.Debug("member "+e.Kind.String(), "member", m.Name, "addr", m.Addr, "incarnation", m.Incarnation)
 	}

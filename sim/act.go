@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/musterhq/muster/swim"
+	"github.com/musterhq/muster/wire"
 )
 
 // after acts on what n's core wants done, in its order, then checks the core
@@ -39,6 +40,7 @@ func (c *Cluster) after(n *node) {
 	if n.leaving && !n.stopping && n.core.LeaveDone() {
 		n.stopping = true
 		c.note("%s has left", n.name)
+		c.checkLeft(n)
 		c.at(c.now, evStop, n.id)
 	}
 	c.retick(n)
@@ -78,4 +80,26 @@ func (c *Cluster) answer(n *node, arg uint64) {
 	}
 	n.core.Answer(c.clock(n), arg>>1, nil, msgs)
 	c.after(n)
+}
+
+// checkLeft: a leave that is done is known to somebody (invariant 16), if
+// there was somebody, and nothing stood in the way.
+func (c *Cluster) checkLeft(n *node) {
+	if len(c.active) > 0 || n.holds > 0 || c.calm > n.leftAt || c.hostile {
+		return
+	}
+	there := false
+	for _, other := range c.nodes {
+		if !other.live() || other.pauses > 0 || other.holds > 0 {
+			continue
+		}
+		if m, ok := other.core.Member(n.name); ok && m.State >= wire.StateDead {
+			return
+		}
+		m, ok := n.core.Member(other.name)
+		there = there || ok && m.State == wire.StateAlive && m.Addr == c.addrs[other.addr]
+	}
+	if there {
+		c.violate(n, Graceful, "has left, but nobody knows")
+	}
 }

@@ -47,12 +47,14 @@ func (c *Cluster) endFault(i int) {
 			c.check(c.Start(n.id))
 		}
 	case Pause:
+		c.calm = c.now
 		for _, n := range c.targets(f) {
 			if n.pauses--; n.pauses == 0 {
 				c.resume(n)
 			}
 		}
 	case Hold:
+		c.calm = c.now
 		for _, n := range c.targets(f) {
 			if n.holds--; n.holds == 0 {
 				c.resume(n)
@@ -62,6 +64,7 @@ func (c *Cluster) endFault(i int) {
 	default:
 		if j := slices.Index(c.active, i); j >= 0 {
 			c.active = slices.Delete(c.active, j, j+1)
+			c.calm = c.now
 		}
 		c.recondition()
 		if f.Kind == Part {
@@ -99,7 +102,7 @@ func (c *Cluster) befall(n *node, f *Fault) {
 	}
 	switch f.Kind {
 	case Leave:
-		n.leaving, n.stopping = true, false
+		n.leaving, n.left, n.leftAt, n.stopping = true, true, c.now, false
 		n.core.Leave(c.clock(n))
 		c.at(c.now+int64(leaveMax), evStop, n.id)
 	case Meta:

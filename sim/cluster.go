@@ -26,6 +26,7 @@ type Cluster struct {
 	sent     []uint32
 	linkSeed uint64
 	active   []int // faults of the network in force
+	calm     int64 // when the last fault of the network, or pause, ended
 	rules    []*Rule
 
 	issued  []uint32 // the highest incarnation each node ever announced

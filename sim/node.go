@@ -30,6 +30,8 @@ type node struct {
 	joined  bool
 	joins   int // attempts
 	leaving bool
+	left    bool // in this life or a former one
+	leftAt  int64
 	silent  bool // crashed together with its machine
 	metas   int
 	said    int

@@ -173,7 +173,7 @@ func (c *Cluster) observeLeave(n *node, s *seen, e *swim.Event) {
 		if m.Name != n.name {
 			c.counts[Departures]++
 		}
-		if !own && !c.hostile {
+		if k := c.number(m.Name); !c.hostile && (!own || k < len(c.nodes) && !c.nodes[k].left) {
 			c.violate(n, Graceful, "%s is said to have left, by %q", m.Name, e.From)
 		}
 	case m.State != wire.StateDead:

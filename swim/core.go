@@ -52,6 +52,7 @@ type Core struct {
 	nextProbe  instant
 	nextGossip instant // never while there is nothing to gossip
 	nextSync   instant
+	settled    int           // push/pulls in a row that brought no news
 	resync     time.Duration // how soon the next push/pull follows one that brought news
 	nextReap   instant
 	nextRetry  instant
@@ -98,7 +99,7 @@ func New(now time.Time, cfg Config) (*Core, error) {
 		return nil, err
 	}
 	c := &Core{
-		cfg: cfg, epoch: now, now: 1, table: newTable(),
+		cfg: cfg, epoch: now, now: 1, settled: settledAfter, table: newTable(),
 		queue: newQueue(), users: newQueue(), ratio: 1.5,
 		relays:   make(map[uint32]*relay),
 		suspects: make(map[memberID]*suspicion),
@@ -213,8 +214,12 @@ func (c *Core) advance(now time.Time) {
 		c.reset()
 	}
 	t := max(c.at(now), c.now)
-	if d := c.deadline(); d != never && t > d.add(c.stallAfter()) {
-		c.stalled(time.Duration(t - d))
+	if d := c.deadline(); d != never && t > d {
+		late := time.Duration(t - d)
+		c.probe.lag = max(c.probe.lag, late)
+		if late > c.stallAfter() {
+			c.stalled(late)
+		}
 	}
 	c.now = t
 }
@@ -237,15 +242,26 @@ func (c *Core) reset() {
 	clear(r.Events)
 	clear(r.Messages)
 	clear(r.Asks)
-	*r = Ready{r.Packets[:0], r.Streams[:0], r.Events[:0], r.Messages[:0], r.Asks[:0], r.Done[:0]}
+	*r = Ready{trim(r.Packets), trim(r.Streams), trim(r.Events), trim(r.Messages), trim(r.Asks), trim(r.Done)}
 	if cap(c.arena) > arenaKeep {
 		c.arena = nil
 	}
 	c.arena = c.arena[:0]
 }
 
-// arenaKeep is how much packet memory an idle core holds on to.
-const arenaKeep = 8 << 10
+// What an idle core holds on to: bytes of packets, and elements of Ready.
+const (
+	arenaKeep = 2 << 10
+	readyKeep = 8
+)
+
+// trim empties a slice, and lets go of what a burst has made of it.
+func trim[T any](s []T) []T {
+	if cap(s) > readyKeep {
+		return nil
+	}
+	return s[:0]
+}
 
 // Local returns the local member.
 func (c *Core) Local() Member { return c.export(selfID) }

@@ -101,6 +101,11 @@ func (c *Core) gossipTo(targets []memberID, live, pending int) {
 // short of time already and keeps to the interval.
 func (c *Core) scheduleGossip(late time.Duration) {
 	pending := c.queue.bytes + c.users.bytes
+	if pending == 0 {
+		c.queue.trim()
+		c.users.trim()
+		c.scratch = scratch{}
+	}
 	if c.cfg.GossipInterval <= 0 || pending == 0 && !c.cfg.PullBroadcasts {
 		return
 	}

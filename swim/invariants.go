@@ -107,7 +107,7 @@ func (c *Core) checkQueues() error {
 			if b.key != key || b.dead || b.size() == 0 {
 				return fmt.Errorf("broadcast %d is queued under %d, dead %v, %d bytes", b.key, key, b.dead, b.size())
 			}
-			if most := c.sentMax + max(1, c.cfg.GossipNodes); b.sent > most {
+			if most := max(c.sentMax, c.transmitLimit()) + max(1, c.cfg.GossipNodes); b.sent > most {
 				return fmt.Errorf("broadcast was sent %d times, limit %d", b.sent, most)
 			}
 		}

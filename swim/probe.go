@@ -20,6 +20,7 @@ type probe struct {
 	nacksDue int // relays that promised a nack
 	nacks    int
 	stream   streamOutcome
+	lag      time.Duration // by how much this member was late meanwhile
 }
 
 type streamOutcome uint8
@@ -256,8 +257,18 @@ func (c *Core) concludeProbe() {
 		c.late = append(c.late, lateNacks{p.seq, missing, 0})
 		c.timers.push(timer{c.now.add(c.cfg.ProbeTimeout / 2), timerLateNack, p.seq})
 	}
+	if p.lag > c.cfg.ProbeTimeout/lagShare {
+		// This member could not keep its own time; the answer may be waiting
+		// unread. It takes that as a sign of its own health, not the target's.
+		c.adjustHealth(+1)
+		return
+	}
 	c.accuse(p.target)
 }
+
+// lagShare is the part of the probe timeout by which a prober may be late and
+// still be a judge of others.
+const lagShare = 4
 
 // countLateNacks closes the account: relays that never answered, not even with
 // a nack, hint that the trouble is here (Lifeguard section 3.1).

@@ -147,18 +147,28 @@ func (c *Core) StreamDone(now time.Time, id uint64, reply []byte, err error) {
 // follow brings the next push/pull forward when this one brought news, for
 // where there was some there may be more: members that join at the same time
 // through the same seed learn of each other by gossip, which may miss one of
-// hundreds, or by this. It backs off to the usual pace.
+// hundreds, or by this. It backs off, and goes back to the usual pace after a few
+// in a row that brought none.
 func (c *Core) follow(before uint64) {
-	if c.changes == before || c.cfg.PushPullInterval <= 0 {
+	if c.cfg.PushPullInterval <= 0 || c.changes == before && c.resync == 0 {
+		return
+	}
+	if c.changes != before {
+		c.settled = 0
+		c.resync = min(max(2*c.resync, resyncFirst), c.cfg.PushPullInterval)
+	} else if c.settled++; c.settled > settledAfter {
 		c.resync = 0
 		return
 	}
-	c.resync = min(max(2*c.resync, resyncFirst), c.cfg.PushPullInterval)
 	at := c.now.add(c.resync/2 + time.Duration(c.rand.sync.Int64N(int64(c.resync))))
 	if c.nextSync == never || at < c.nextSync {
 		c.nextSync = at
 	}
 }
+
+// settledAfter is how many push/pulls without news may still be followed: one
+// may have asked a member that missed the same.
+const settledAfter = 2
 
 // resyncFirst is how soon, on average, a newcomer asks a second member.
 const resyncFirst = 2 * time.Second
@@ -187,8 +197,8 @@ func (c *Core) pushPullReply(id uint64, p pendingStream, reply []byte) error {
 	}
 	c.stats.PushPulls++
 	defer c.follow(c.changes)
-	// What a newcomer learns, the others know already: were it to gossip that
-	// on, a wave of n joins would queue n^2 broadcasts.
+	// What a newcomer learns, most others know already: were it to gossip that
+	// on in full, a wave of n joins would send n^2 broadcasts that often.
 	o := origin{from: p.to, synced: true, quiet: p.fresh}
 	return c.merge(reply, pendingAsk{join: p.join, stream: id, origin: o})
 }

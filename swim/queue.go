@@ -52,6 +52,13 @@ func (q *queue) sized(b *broadcast) { q.bytes += b.size() }
 // size counts the longer form, so that either fits.
 func (b *broadcast) size() int { return max(len(b.msg), len(b.alt)) }
 
+// trim lets go of the memory that a wave took, once the queue is empty.
+func (q *queue) trim() {
+	if len(q.byKey) == 0 && q.peak > idleKeep {
+		q.clear()
+	}
+}
+
 // clear lets go of everything, and of the memory that a wave of broadcasts took.
 func (q *queue) clear() { *q = *newQueue() }
 
@@ -119,9 +126,6 @@ func (q *queue) take(dst []*broadcast, room, overhead, most, times, limit int) (
 		q.tiers[n] = tier
 	}
 	q.advance(dst[start:], times, limit)
-	if len(q.byKey) == 0 && q.peak > idleKeep {
-		q.clear()
-	}
 	return dst, room
 }
 

@@ -126,19 +126,33 @@ type Done struct {
 
 // Stats are the core's counters, since its start, and gauges.
 type Stats struct {
-	Alive, Suspects, Dead, Left int
-	HealthScore                 int
-	QueueLength, QueueBytes     int // membership broadcasts waiting
-	UserQueueLength             int
-	Incarnation                 uint32
+	// Members by state, the local one included.
+	Alive    int `json:"alive"`
+	Suspects int `json:"suspects"`
+	Dead     int `json:"dead"`
+	Left     int `json:"left"`
 
-	Probes, ProbesFailed, IndirectProbes, StreamPings uint64
-	Suspicions, Confirmations, Deaths, Refutations    uint64
-	Conflicts, PushPulls, Reconnects                  uint64
-	Stalls                                            uint64 // times the local process was found to have stood still
+	HealthScore     int    `json:"health_score"` // Lifeguard's, 0 is best
+	QueueLength     int    `json:"queue_length"` // broadcasts about members
+	QueueBytes      int    `json:"queue_bytes"`
+	UserQueueLength int    `json:"user_queue_length"`
+	Incarnation     uint32 `json:"incarnation"`
 
-	Ignored     uint64 // messages that changed nothing by the rules
-	Malformed   uint64 // messages that did not decode
-	Implausible uint64 // incarnations nobody can have reached
-	Refused     uint64 // by address, version, veto or full table
+	Probes         uint64 `json:"probes"`
+	ProbesFailed   uint64 `json:"probes_failed"`
+	IndirectProbes uint64 `json:"indirect_probes"` // probes that had to ask others
+	StreamPings    uint64 `json:"stream_pings"`
+	Suspicions     uint64 `json:"suspicions"`
+	Confirmations  uint64 `json:"confirmations"`
+	Deaths         uint64 `json:"deaths"`
+	Refutations    uint64 `json:"refutations"` // of accusations of this member
+	Conflicts      uint64 `json:"conflicts"`
+	PushPulls      uint64 `json:"push_pulls"`
+	Reconnects     uint64 `json:"reconnects"` // attempts to reach lost members
+	Stalls         uint64 `json:"stalls"`     // times the local process was found to have stood still
+
+	Ignored     uint64 `json:"ignored"`     // messages without effect by the rules
+	Malformed   uint64 `json:"malformed"`   // messages that did not decode
+	Implausible uint64 `json:"implausible"` // incarnations nobody can have reached
+	Refused     uint64 `json:"refused"`     // by address, version, veto or full table
 }

@@ -30,7 +30,7 @@ func (c *Core) implausible() error {
 type origin struct {
 	from   netip.AddrPort
 	synced bool // by push/pull
-	quiet  bool // not to be passed on
+	quiet  bool // to be passed on once, not in full
 	vetted bool // the application has agreed
 }
 
@@ -153,9 +153,15 @@ func (c *Core) aliveKnown(id memberID, a *wire.Alive, o origin) error {
 	if err := c.admit(a, o); err != nil {
 		return err
 	}
-	if !c.askAlive(a, o) {
-		c.accept(id, a, o)
+	if c.askAlive(a, o) {
+		return nil
 	}
+	if a.Incarnation <= m.inc {
+		// Whoever took the name over must outbid what is still said of its
+		// former owner.
+		c.tell(m.name, m.inc, addr, o)
+	}
+	c.accept(id, a, o)
 	return nil
 }
 
@@ -180,8 +186,9 @@ func (c *Core) accept(id memberID, a *wire.Alive, o origin) {
 	if m.state != wire.StateAlive {
 		c.table.setState(id, wire.StateAlive, c.now)
 	}
-	if !o.quiet {
-		c.announce(id)
+	b := c.announce(id)
+	if o.quiet {
+		b.sent = max(0, c.transmitLimit()-c.cfg.GossipNodes) // one round is enough
 	}
 	switch {
 	case !before.live():
@@ -196,7 +203,7 @@ func (c *Core) accept(id memberID, a *wire.Alive, o origin) {
 
 // announce queues the alive message of a member; it replaces whatever was
 // queued about it.
-func (c *Core) announce(id memberID) {
+func (c *Core) announce(id memberID) *broadcast {
 	m := c.table.at(id)
 	a := wire.Alive{
 		Incarnation: m.inc, Node: m.name, Addr: m.addr().Addr(), Port: m.port,
@@ -206,6 +213,7 @@ func (c *Core) announce(id memberID) {
 	b.msg = a.Append(b.msg)
 	c.queue.sized(b)
 	c.wantGossip()
+	return b
 }
 
 // conflict reports another address under a name that is taken. Nothing changes.

@@ -11,9 +11,10 @@ import (
 // A setup is one job as it is repeated for each system. Its name ties rows to
 // it: a row belongs to a setup and reads one of its metrics.
 type setup struct {
-	name string
-	job  measure.Job
-	reps int
+	name  string
+	job   measure.Job
+	reps  int
+	joins int // further repetitions of the join alone, which is short and varies
 }
 
 type plan struct {
@@ -41,12 +42,13 @@ var modes = []string{"compressed", "plain", "encrypted"}
 func fullPlan() plan {
 	var p plan
 	for _, n := range []int{50, 100, 200} {
-		p.add(cluster(n, 0), 3, measure.Job{Group: "cluster", N: n, JoinLimit: 2 * time.Minute, Steady: 15 * time.Second, Kills: 2})
+		p.add(cluster(n, 0), 2, measure.Job{Group: "cluster", N: n, JoinLimit: time.Minute, Steady: 15 * time.Second, Kills: 2})
+		p.setups[len(p.setups)-1].joins = 2
 	}
-	p.add(cluster(500, 0), 2, measure.Job{Group: "cluster", N: 500, JoinLimit: 3 * time.Minute})
-	p.add(cluster(500, pace), 2, measure.Job{Group: "cluster", N: 500, Pace: pace, JoinLimit: 3 * time.Minute, Steady: 20 * time.Second, Kills: 2})
+	p.add(cluster(500, 0), 2, measure.Job{Group: "cluster", N: 500, JoinLimit: 2 * time.Minute})
+	p.add(cluster(500, pace), 2, measure.Job{Group: "cluster", N: 500, Pace: pace, JoinLimit: 2 * time.Minute, Steady: 15 * time.Second, Kills: 1})
 	p.add(setupBroadcast, 2, measure.Job{Group: "broadcast", N: 100, JoinLimit: time.Minute, Broadcasts: 6})
-	p.small(2, 2*time.Second, time.Second, 2, 3)
+	p.small(2, 2*time.Second, time.Second, 2, 2)
 	return p
 }
 
@@ -112,11 +114,18 @@ func (p *plan) jobs(rows []row, systems []string) []task {
 		if !need["kill"] {
 			job.Kills = 0
 		}
-		for rep := range s.reps {
+		reps := s.reps
+		if need["join"] {
+			reps += s.joins
+		}
+		for rep := range reps {
+			if rep == s.reps {
+				job.Steady, job.Kills = 0, 0
+			}
 			for _, sys := range systems {
 				job.System = sys
 				job.Seed = uint64(rep + 1)
-				tasks = append(tasks, task{setup: s.name, rep: rep + 1, reps: s.reps, job: job})
+				tasks = append(tasks, task{setup: s.name, rep: rep + 1, reps: reps, job: job})
 			}
 		}
 	}

@@ -13,9 +13,10 @@ type cluster struct {
 	t       *testing.T
 	dir     string
 	setting setting
-	control bool    // memberlist nodes only
-	nodes   []*node // in order of their first start
-	said    int     // broadcasts so far
+	control bool       // memberlist nodes only
+	nodes   []*node    // in order of their first start
+	said    int        // broadcasts so far
+	guests  []*cluster // strangers and impostors that came by
 }
 
 // node is a member by name; its process changes when it restarts.
@@ -31,7 +32,8 @@ type node struct {
 	since  time.Time // when it did
 }
 
-// The states of the API, and that of a node not yet started.
+// The states of the API that the scenarios wait for. A node not yet started
+// has none.
 const (
 	alive = "alive"
 	left  = "left"
@@ -54,6 +56,14 @@ func newCluster(t *testing.T, set setting, control bool, kinds ...kind) *cluster
 	}
 	t.Cleanup(c.cleanup)
 	return c
+}
+
+// guest makes a cluster of one node that does not belong to this one.
+func (c *cluster) guest(name string, k kind, set setting) (*cluster, *node) {
+	g := newCluster(c.t, set, c.control, k)
+	g.nodes[0].name = name
+	c.guests = append(c.guests, g)
+	return g, g.nodes[0]
 }
 
 // node finds a node by name.

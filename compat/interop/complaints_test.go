@@ -26,8 +26,7 @@ type trouble string
 
 const (
 	calm      trouble = "calm"      // nodes come, talk, and leave politely
-	silence   trouble = "silence"   // nodes die, freeze, restart
-	partition trouble = "partition" // packets lost and dials refused
+	absence   trouble = "absence"   // nodes die, freeze, restart, are cut off
 	rekeying  trouble = "rekeying"  // keys change
 	intrusion trouble = "intrusion" // strangers knock
 	namesakes trouble = "namesakes" // two nodes claim one name
@@ -43,8 +42,12 @@ type complaint struct {
 
 var logged = complaints{normal: map[trouble]map[string]bool{}}
 
-// collect reads the logs of a cluster's memberlist processes.
+// collect reads the logs of the memberlist processes of a cluster and of its
+// guests.
 func (l *complaints) collect(run string, tr trouble, c *cluster) {
+	for _, g := range c.guests {
+		l.collect(run, tr, g)
+	}
 	for _, n := range c.nodes {
 		if n.process == nil || n.kind == muster {
 			continue
@@ -62,7 +65,12 @@ func (l *complaints) collect(run string, tr trouble, c *cluster) {
 	}
 }
 
+// complains tells a warning or an error from other lines, except those that a
+// process prints because it has closed its own socket, on its way out.
 func complains(line string) bool {
+	if strings.Contains(line, "use of closed network connection") {
+		return false
+	}
 	return strings.Contains(line, "[WARN]") || strings.Contains(line, "[ERR]") || strings.Contains(line, "[ERROR]")
 }
 
@@ -117,8 +125,8 @@ var variable = []struct {
 	{regexp.MustCompile(`^.*?(\[(?:WARN|ERR|ERROR)\])`), "$1"},     // time
 	{regexp.MustCompile(`meta:\(.*?\), vsn:\(.*?\)`), "meta, vsn"}, // byte lists
 	{regexp.MustCompile(`\[[0-9a-f:]*\]:\d+|\b\d+\.\d+\.\d+\.\d+(:\d+)?|::1(:\d+)?`), "ADDR"},
-	{regexp.MustCompile(`\b[mso]\d\b`), "NODE"},
-	{regexp.MustCompile(`\b0x[0-9a-f]+\b|\b\d+\b`), "N"},
+	{regexp.MustCompile(`\b[mso]\d+\b`), "NODE"},
+	{regexp.MustCompile(`\b0x[0-9a-f]+\b|\b\d+(\.\d+)?(ns|µs|ms|s)?\b`), "N"},
 }
 
 // shapeOf reduces a log line to its kind.

@@ -71,9 +71,7 @@ func (c *cluster) allKinds() []kind {
 // join each member, then each member fail to join it.
 func (c *cluster) refused(k kind, set setting) {
 	c.t.Helper()
-	lone := newCluster(c.t, set, false, k)
-	stranger := lone.nodes[0]
-	stranger.name = "stranger"
+	lone, stranger := c.guest("stranger", k, set)
 	lone.start(stranger, nil)
 	for _, n := range c.up() {
 		if err := stranger.join(n.addr); err == nil {
@@ -95,9 +93,7 @@ func namesake(c *cluster) {
 	c.agree(agreeTime)
 	for i, k := range c.allKinds() {
 		victim, door := c.nodes[i], c.nodes[i+1]
-		lone := newCluster(c.t, c.setting, false, k)
-		impostor := lone.nodes[0]
-		impostor.name = victim.name
+		lone, impostor := c.guest(victim.name, k, c.setting)
 		lone.start(impostor, []*node{door})
 		c.eventually(agreeTime, "the impostor is in touch", func() error {
 			view, err := impostor.checked()

@@ -187,3 +187,22 @@ func smokeStory(c *cluster) {
 	c.agree(deathTime)
 	c.spread("still here", 1)
 }
+
+// crowded: so many nodes with so much to say of themselves that neither a
+// packet nor one segment of a stream holds it. The first node, whom everybody
+// joined, is among those that go.
+func crowded(c *cluster) {
+	for i, n := range c.nodes {
+		n.meta = noise(400 + i)
+		c.start(n, c.nodes[:min(i, 1)])
+	}
+	c.agree(agreeTime)
+	for _, n := range c.named("m1", "s1", "o1") {
+		c.goodbye(n)
+	}
+	for _, n := range c.named("m2", "s2", "o2") {
+		c.murder(n)
+	}
+	c.agree(deathTime)
+	c.spread("still here", 1)
+}

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -23,6 +24,7 @@ var (
 	sevenNodes = []kind{muster, memberlist07, memberlist05, muster, memberlist07, memberlist05, muster}
 	pair07     = []kind{muster, memberlist07}
 	pair05     = []kind{muster, memberlist05}
+	crowd      = slices.Repeat(fiveNodes, 4)
 )
 
 // controlTries is how often a control is run again before a complaint that

@@ -44,8 +44,6 @@ type Agent struct {
 	listener net.Listener
 	server   *http.Server
 	served   chan error
-	ctx      context.Context // ends when the agent begins to close
-	cancel   context.CancelFunc
 
 	leave    sync.Mutex // one goodbye at a time
 	left     bool       // under leave
@@ -83,8 +81,7 @@ func Start(opts Options) (*Agent, error) {
 	if err := a.startNode(cfg, opts.DebugFaults); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	a.ctx, a.cancel = context.WithCancel(context.Background())
-	a.server = newServer(a.ctx, a.routes(), a.Loopback(), a.log)
+	a.server = newServer(a.routes(), a.Loopback(), a.log)
 	go func() { a.served <- a.server.Serve(listener) }()
 	return a, nil
 }
@@ -169,9 +166,8 @@ func (a *Agent) markLeft() { a.leftOnce.Do(func() { close(a.leftDone) }) }
 // Close stops without telling the cluster: streams end cleanly, requests in
 // flight get a moment to finish, then the sockets close.
 func (a *Agent) Close() error {
-	a.cancel()
-	err := a.node.Close() // ends the event streams
-	a.messages.close()
+	err := a.node.Close() // ends the event streams, and what waits for the node
+	a.messages.close()    // ends the message streams
 	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 	defer cancel()
 	if a.server.Shutdown(ctx) != nil {

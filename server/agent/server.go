@@ -1,13 +1,11 @@
 package agent
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -22,7 +20,7 @@ const writePatience = 10 * time.Second
 
 // newServer bounds everything a client may be slow or excessive with. There is
 // no WriteTimeout, because streams last; they set a deadline for each write.
-func newServer(ctx context.Context, h http.Handler, loopback bool, log *slog.Logger) *http.Server {
+func newServer(h http.Handler, loopback bool, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           guard(h, loopback),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -30,7 +28,6 @@ func newServer(ctx context.Context, h http.Handler, loopback bool, log *slog.Log
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 }
 

@@ -3,12 +3,15 @@ package agent
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/musterhq/muster"
 )
 
 // TestStreamsOutliveTheReadTimeout: the bound on reading a request must not end
@@ -47,8 +50,29 @@ func TestStreamsOutliveTheReadTimeout(t *testing.T) {
 // TestServerIsBounded: no client may hold a connection for ever without asking
 // for anything.
 func TestServerIsBounded(t *testing.T) {
-	s := newServer(context.Background(), http.NotFoundHandler(), true, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s := newServer(http.NotFoundHandler(), true, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 {
 		t.Errorf("a bound is missing: %+v", s)
+	}
+}
+
+// TestSlowReaderIsCutOff: what it would read next has a hole, so its stream
+// must not look as if it ended well.
+func TestSlowReaderIsCutOff(t *testing.T) {
+	a := &Agent{messages: newInbox()}
+	srv := httptest.NewServer(http.HandlerFunc(a.getMessages))
+	defer srv.Close()
+	resp, err := http.Get(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }() // read until it broke
+	// More than the sockets between them hold: the handler waits for its reader.
+	a.messages.receive(muster.Message{Payload: make([]byte, 16<<20)})
+	for range 2000 {
+		a.messages.receive(muster.Message{})
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the stream ended with %v, want it broken off", err)
 	}
 }

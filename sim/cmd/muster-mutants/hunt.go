@@ -88,12 +88,18 @@ func huntTests(dir string) (string, error) {
 	}
 	var names []string
 	for _, m := range testName.FindAllStringSubmatch(string(out), -1) {
+		if n := len(names); n > 0 && strings.HasPrefix(m[1], names[n-1]+"/") {
+			names = names[:n-1] // a subtest says more than its parent
+		}
 		names = append(names, m[1])
 	}
 	if len(names) == 0 {
 		return "", fmt.Errorf("the tests do not run: %w\n%s", err, out)
 	}
-	return names[len(names)-1], nil
+	if most := 3; len(names) > most {
+		names = append(names[:most], "...")
+	}
+	return strings.Join(names, ", "), nil
 }
 
 func lastLine(out string) string {
