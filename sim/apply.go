@@ -31,6 +31,9 @@ func (c *Cluster) beginFault(i int) {
 		for _, n := range c.targets(f) {
 			c.befall(n, f)
 		}
+		if f.Kind == Crash && f.Param&CrashSwap != 0 {
+			c.swap(c.targets(f))
+		}
 	default:
 		c.active = append(c.active, i)
 		c.recondition()

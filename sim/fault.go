@@ -43,6 +43,7 @@ const (
 const (
 	CrashMove   = 1 << iota // it starts again at another address
 	CrashSilent             // its machine is gone too: streams to it time out
+	CrashSwap               // the targets start again at each other's addresses
 )
 
 // unit says what a kind's Param is.
@@ -126,6 +127,9 @@ func (f Fault) String() string {
 		}
 		if f.Param&CrashSilent != 0 {
 			b.WriteString(" silent")
+		}
+		if f.Param&CrashSwap != 0 {
+			b.WriteString(" swap")
 		}
 	}
 	return b.String()

@@ -115,7 +115,7 @@ func (g *generator) schedule() Schedule {
 	}
 	var s Schedule
 	stretch := g.periods(20, 60)
-	for range 2 + r.IntN(10) {
+	for range 2 + r.IntN(14) {
 		f := Fault{Kind: enabled[r.IntN(len(enabled))]}
 		f.At = 3*time.Second + time.Duration(r.Int64N(int64(stretch)))
 		g.complete(&f)
@@ -154,7 +154,7 @@ func (g *generator) complete(f *Fault) {
 			g.forGood(f)
 		}
 		if f.Kind == Crash {
-			f.Param = []int{0, 0, 0, CrashMove, CrashSilent, CrashMove | CrashSilent}[r.IntN(6)]
+			f.Param = []int{0, 0, 0, CrashMove, CrashSilent, CrashMove | CrashSilent, CrashSwap}[r.IntN(7)]
 		}
 	case Jump:
 		f.Targets, f.For, f.Param = g.few(), 0, int(g.periods(0, 60)/time.Millisecond)

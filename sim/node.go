@@ -112,14 +112,30 @@ func (c *Cluster) dropSlot(id int32) {
 	c.release(id)
 }
 
-// move gives a stopped node another address, which everybody's name server
-// tells of at once.
+// move gives a stopped node another address.
 func (c *Cluster) move(n *node) {
 	c.owner[n.addr] = noNode
 	n.addr = c.newAddr(n.id)
-	if n.id >= c.opts.Seeds {
-		return
+	c.reseed()
+}
+
+// swap gives stopped nodes each other's addresses, as happens where addresses
+// are handed out from a pool.
+func (c *Cluster) swap(nodes []*node) {
+	first := nodes[0].addr
+	for i, n := range nodes {
+		n.addr = first
+		if i+1 < len(nodes) {
+			n.addr = nodes[i+1].addr
+		}
+		c.owner[n.addr] = int32(n.id)
 	}
+	c.reseed()
+}
+
+// reseed tells everybody at once where the seeds are now, as a name server
+// would that is asked at each attempt.
+func (c *Cluster) reseed() {
 	for _, other := range c.nodes {
 		if other.core != nil {
 			other.core.SetSeeds(c.seedAddrs())

@@ -103,6 +103,8 @@ func parseParam(k Kind, words []string) (int, error) {
 				p |= CrashMove
 			case "silent":
 				p |= CrashSilent
+			case "swap":
+				p |= CrashSwap
 			default:
 				return 0, fmt.Errorf("a crash has no %q", w)
 			}

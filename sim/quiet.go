@@ -61,7 +61,7 @@ func (c *Cluster) patience(cfg swim.Config) time.Duration {
 	probe := max(cfg.ProbeInterval, time.Millisecond)
 	_, longest := swim.SuspicionBounds(cfg.SuspicionMult, cfg.SuspicionMaxTimeoutMult, len(c.nodes), probe)
 	d := 2*(2*n+time.Duration(cfg.AwarenessMax*cfg.AwarenessMax))*probe + 3*longest + 3*max(cfg.GossipToTheDead, cfg.DeadNodeReclaim)
-	return d + 60*cfg.ReconnectInterval*max(1, n/4) + 10*cfg.PushPullInterval*(1+n/32) + 10*cfg.StreamTimeout
+	return d + 20*cfg.ReconnectInterval*max(1, n/4) + 4*cfg.PushPullInterval*(1+n/32) + 4*cfg.StreamTimeout
 }
 
 // Agree tells whether all live views agree.

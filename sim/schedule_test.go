@@ -29,11 +29,11 @@ func TestScheduleRoundTrip(t *testing.T) {
 }
 
 func TestParseFaults(t *testing.T) {
-	good, err := ParseSchedule("2s loss * for 3s 20%\n\n1.5s crash b for 8s move silent # comment\n3s cut a>n26\n4s mtu b,c 500B\n5s jump a 1m30s\n")
+	good, err := ParseSchedule("2s loss * for 3s 20%\n\n1.5s crash b,c for 8s move silent swap # comment\n3s cut a>n26\n4s mtu b,c 500B\n5s jump a 1m30s\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "1.5s crash b for 8s move silent\n2s loss * for 3s 20%\n3s cut a>n26\n4s mtu b,c 500B\n5s jump a 1m30s\n"
+	const want = "1.5s crash b,c for 8s move silent swap\n2s loss * for 3s 20%\n3s cut a>n26\n4s mtu b,c 500B\n5s jump a 1m30s\n"
 	if s := good.String(); s != want {
 		t.Errorf("got\n%swant\n%s", s, want)
 	}

@@ -214,7 +214,9 @@ func (c *Core) advance(now time.Time) {
 		c.reset()
 	}
 	t := max(c.at(now), c.now)
-	if d := c.deadline(); d != never && t > d {
+	// The last input counts, too: several that come at the same late time tell
+	// of one stall, not of many.
+	if d := max(c.deadline(), c.now); d != never && t > d && c.deadline() != never {
 		late := time.Duration(t - d)
 		c.probe.lag = max(c.probe.lag, late)
 		if late > c.stallAfter() {

@@ -25,8 +25,9 @@ type node struct {
 	name   string
 	kind   kind
 	meta   string
-	state  string // what the others should see: alive, left or dead
-	joined int    // its turn of starting; earlier departures it may not know
+	state  string            // what the others should see: alive, left or dead
+	seen   map[string]string // the state in which it last listed each other
+	joined int               // its turn of starting; earlier departures it may not know
 	frozen bool
 	gone   int       // its turn of leaving or dying
 	since  time.Time // when it did
@@ -110,6 +111,7 @@ func (c *cluster) start(n *node, seeds []*node, extra ...string) {
 		c.t.Fatalf("start %s: %v", n.name, err)
 	}
 	n.process, n.state, n.frozen, n.joined = p, alive, false, c.turn()
+	n.seen = map[string]string{}
 }
 
 // startAll starts every node in order; each joins the first one.

@@ -126,6 +126,7 @@ var variable = []struct {
 	{regexp.MustCompile(`meta:\(.*?\), vsn:\(.*?\)`), "meta, vsn"}, // byte lists
 	{regexp.MustCompile(`\[[0-9a-f:]*\]:\d+|\b\d+\.\d+\.\d+\.\d+(:\d+)?|::1(:\d+)?`), "ADDR"},
 	{regexp.MustCompile(`\b[mso]\d+\b`), "NODE"},
+	{regexp.MustCompile(`checksum for UDP packet: .*`), "checksum"},
 	{regexp.MustCompile(`\b0x[0-9a-f]+\b|\b\d+(\.\d+)?(ns|µs|ms|s)?\b`), "N"},
 }
 

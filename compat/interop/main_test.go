@@ -38,6 +38,15 @@ func testMain(m *testing.M) int {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}()
+	if err := claimPorts(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() {
+		if err := ports.claim.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}()
 	if err := buildAll(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

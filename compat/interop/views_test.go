@@ -14,12 +14,13 @@ func (c *cluster) agree(deadline time.Duration) {
 // agreed is nil when all pairs of views are right and the muster nodes, which
 // tell incarnations, also tell the same ones.
 func (c *cluster) agreed() error {
+	views, err := c.views()
+	if err != nil {
+		return err
+	}
 	incarnations := map[string]row{}
 	for _, viewer := range c.up() {
-		view, err := viewer.checked()
-		if err != nil {
-			return err
-		}
+		view := views[viewer]
 		if err := c.judge(viewer, view); err != nil {
 			return err
 		}
@@ -37,6 +38,22 @@ func (c *cluster) agreed() error {
 		}
 	}
 	return nil
+}
+
+// views asks every running node.
+func (c *cluster) views() (map[*node]map[string]row, error) {
+	views := map[*node]map[string]row{}
+	for _, viewer := range c.up() {
+		view, err := viewer.checked()
+		if err != nil {
+			return nil, err
+		}
+		for name, r := range view {
+			viewer.seen[name] = r.State
+		}
+		views[viewer] = view
+	}
+	return views, nil
 }
 
 // checked is the node's view, or why there is none.
@@ -76,8 +93,8 @@ func (n *node) judgeOne(other *node, view map[string]row) error {
 	switch {
 	case !listed && other.state != alive && n.joined > other.gone:
 		return nil // it left before this viewer came
-	case !listed && other.state != alive && time.Since(other.since) > forgetTime:
-		return nil // it is long gone
+	case !listed && n.seen[other.name] == n.sees(other) && time.Since(other.since) > forgetTime:
+		return nil // it was right about that one and has forgotten it since
 	case !listed:
 		return fmt.Errorf("%s does not know %s, which is %s", n.name, other.name, other.state)
 	case r.State != n.sees(other):

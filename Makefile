@@ -1,0 +1,90 @@
+# Everything here is one or two go commands, over all modules where it makes
+# sense. It needs Go, git and make; race needs a C compiler as well.
+
+GO       ?= go
+MODULES  := . compat server
+
+# The linters, fetched through the module proxy unless they are installed.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# What a run may be given, as in: make fuzz FUZZTIME=5s FUZZ=FuzzOpen
+FUZZTIME  ?= 60s
+FUZZ      ?= .
+HOSTILE   ?= 1000000
+SCHEDULES ?= 10000
+LARGE     ?= 200
+BENCH     ?=
+INTEROP   ?=
+
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 12
+
+.PHONY: demo
+demo: ## muster and memberlist processes in one cluster: killed, frozen, cut in two, healed
+	cd server && $(GO) build -o ../bin/muster ./cmd/muster
+	cd compat && $(GO) build -o ../bin/peer ./interop/peer
+	cd compat && $(GO) run ./demo --muster ../bin/muster --peer ../bin/peer
+
+.PHONY: test
+test: ## the tests for every change; of the interop matrix, one scenario
+	$(GO) test ./...
+	cd server && $(GO) test -short ./...
+	cd compat && $(GO) test -short ./...
+
+.PHONY: race
+race: ## the same under the race detector
+	CGO_ENABLED=1 $(GO) test -race -short ./...
+	cd server && CGO_ENABLED=1 $(GO) test -race -short ./...
+	cd compat && CGO_ENABLED=1 $(GO) test -race -short ./...
+
+.PHONY: build
+build: ## everything, and bin/muster
+	@set -ex; for m in $(MODULES); do (cd $$m && $(GO) build ./...); done
+	cd server && $(GO) build -o ../bin/muster ./cmd/muster
+
+.PHONY: cross
+cross: ## the library on each platform, and its pure part without an operating system
+	@set -ex; for p in $(PLATFORMS); do \
+		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build ./...; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) vet ./...; \
+	done
+	GOOS=wasip1 GOARCH=wasm $(GO) build ./swim ./wire ./sim
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, golangci-lint
+	@echo "gofmt -l ."; files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted:"; echo "$$files"; exit 1; }
+	@set -ex; for m in $(MODULES); do (cd $$m && $(GO) vet ./...); done
+	@run="$(GO) run $(STATICCHECK)"; if command -v staticcheck >/dev/null; then run=staticcheck; fi; \
+	set -ex; for m in $(MODULES); do (cd $$m && $$run ./...); done
+	@run="$(GO) run $(GOLANGCI)"; if command -v golangci-lint >/dev/null; then run=golangci-lint; fi; \
+	set -ex; for m in $(MODULES); do (cd $$m && $$run run ./...); done
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (60s), then HOSTILE (a million) packets into a live node
+	@set -e; for d in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n 1 dirname | sort -u); do \
+		targets=$$(cd $$d && $(GO) test -list '^Fuzz' . | grep '^Fuzz' | grep -E '$(FUZZ)' || true); \
+		for f in $$targets; do \
+			(set -x; cd $$d && $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) .); \
+		done; \
+	done
+	MUSTER_HOSTILE_PACKETS=$(HOSTILE) $(GO) test -count=1 -v -timeout 30m -run '^TestHostilePackets$$' .
+
+.PHONY: sim
+sim: ## SCHEDULES (10000) random fault schedules at 3 to 9 nodes and LARGE (200) at 128
+	$(GO) run ./sim/cmd/muster-sim -schedules $(SCHEDULES) -nodes 3..9 -large $(LARGE) -large-nodes 128
+
+.PHONY: mutants
+mutants: ## plant the faults of sim/mutants.txt in the core; each must be caught
+	$(GO) run ./sim/cmd/muster-mutants
+
+.PHONY: interop
+interop: ## the whole matrix of clusters mixed with the real memberlist
+	cd compat && $(GO) test -count=1 -timeout 25m ./interop/... $(INTEROP)
+
+.PHONY: bench
+bench: ## muster beside memberlist: one run, one table; BENCH takes flags, as BENCH=--quick
+	cd compat && $(GO) run ./bench $(BENCH)
