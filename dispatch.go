@@ -13,20 +13,21 @@ import (
 type call struct {
 	event   *Event
 	ping    *swim.Event
-	message *Message
 	ask     *swim.Ask
+	message Message // if none of the above
 }
 
-// dispatcher calls the application, one call at a time, in order, from a
-// goroutine that exists only while there is something to say. What waits is
-// bounded: events are folded, messages beyond the bound are dropped if they
+// dispatcher calls the application, one call at a time, in order, from one
+// goroutine, which starts with the first call. What waits is bounded: events are folded, messages beyond the bound are dropped if they
 // came by packet, or wait with their stream.
 type dispatcher struct {
 	node *Node
 
 	mu       sync.Mutex
 	room     *sync.Cond // for reliable messages
+	work     *sync.Cond // for calls
 	queue    []call
+	spare    []call // the goroutine's, swapped with queue
 	events   int
 	foldAt   int
 	messages int
@@ -42,13 +43,14 @@ const (
 
 func (d *dispatcher) init(n *Node) {
 	d.node, d.foldAt = n, eventQueueMax
-	d.room = sync.NewCond(&d.mu)
+	d.room, d.work = sync.NewCond(&d.mu), sync.NewCond(&d.mu)
 }
 
 func (d *dispatcher) close() {
 	d.mu.Lock()
 	d.closed, d.queue = true, nil
 	d.room.Broadcast()
+	d.work.Signal()
 	d.mu.Unlock()
 }
 
@@ -62,6 +64,7 @@ func (d *dispatcher) push(c call) {
 		d.running = true
 		go d.run()
 	}
+	d.work.Signal()
 }
 
 func (d *dispatcher) publish(events []Event) {
@@ -149,49 +152,64 @@ func (d *dispatcher) full(size int) bool {
 func (d *dispatcher) accept(m Message) {
 	d.messages++
 	d.bytes += len(m.Payload)
-	d.push(call{message: &m})
+	d.push(call{message: m})
 }
 
-// run calls the application until nothing waits.
+// run calls the application until the node is closed.
 func (d *dispatcher) run() {
-	var batch []call
 	for {
-		d.mu.Lock()
-		if d.closed || len(d.queue) == 0 {
-			d.running = false
-			d.queue = nil // do not hold on to what a burst needed
-			d.mu.Unlock()
+		batch, ok := d.next()
+		if !ok {
 			return
 		}
-		batch, d.queue = d.queue, batch[:0]
-		d.events, d.foldAt = 0, eventQueueMax
-		d.mu.Unlock()
 		for i := range batch {
 			if d.node.ctx.Err() != nil {
-				break
+				return
 			}
-			d.call(batch[i])
+			d.call(&batch[i])
 		}
 		clear(batch)
 	}
 }
 
-func (d *dispatcher) call(c call) {
+// next waits for calls and takes them all.
+func (d *dispatcher) next() ([]call, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for len(d.queue) == 0 && !d.closed {
+		d.work.Wait()
+	}
+	if d.closed {
+		return nil, false
+	}
+	if cap(d.spare) > callsKeep {
+		d.spare = nil // do not hold on to what a burst needed
+	}
+	batch := d.queue
+	d.queue, d.spare = d.spare[:0], batch
+	d.events, d.foldAt = 0, eventQueueMax
+	return batch, true
+}
+
+// callsKeep is how many calls' memory an idle dispatcher keeps.
+const callsKeep = 32
+
+func (d *dispatcher) call(c *call) {
 	cfg := &d.node.cfg
 	switch {
 	case c.event != nil:
 		cfg.OnEvent(*c.event)
 	case c.ping != nil:
 		cfg.OnPing(c.ping.Member, c.ping.RTT, c.ping.Payload)
-	case c.message != nil:
+	case c.ask != nil:
+		d.answer(c.ask)
+	default:
 		d.mu.Lock()
 		d.messages--
 		d.bytes -= len(c.message.Payload)
 		d.room.Signal()
 		d.mu.Unlock()
-		cfg.OnMessage(*c.message)
-	case c.ask != nil:
-		d.answer(c.ask)
+		cfg.OnMessage(c.message)
 	}
 }
 

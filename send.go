@@ -36,6 +36,7 @@ type peerStream struct {
 	r    *bufio.Reader
 	sent uint32
 	idle *time.Timer
+	msg  []byte // buffers, used again
 	buf  []byte
 }
 
@@ -107,8 +108,16 @@ func (p *streamPool) close() {
 		if s.users == 0 {
 			s.drop()
 			delete(p.peers, to)
+		} else if s.conn != nil {
+			_ = s.conn.SetDeadline(time.Now()) // ends what its user waits for
 		}
 	}
+}
+
+func (p *streamPool) drop(s *peerStream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.drop()
 }
 
 // drop closes the connection. It carried acknowledged messages only, so an
@@ -131,8 +140,6 @@ func (n *Node) Send(ctx context.Context, to string, payload []byte) error {
 	if err != nil {
 		return fmt.Errorf("send to %q: %w", to, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, n.cfg.StreamTimeout)
-	defer cancel()
 	s, err := n.streams.get(ctx, m.Addr)
 	if err != nil {
 		return fmt.Errorf("send to %q: %w", to, err)
@@ -168,30 +175,42 @@ func (n *Node) lookup(name string) (Member, error) {
 
 // sendOn writes one message and waits until it is taken in.
 func (n *Node) sendOn(ctx context.Context, s *peerStream, to netip.AddrPort, payload []byte) (err error) {
-	b := s.buf[:0]
-	if s.conn == nil {
-		if s.conn, s.r, err = n.open(ctx, to); err != nil {
-			return err
-		}
-		s.sent = 0
-		b = n.codec.AppendLabelHeader(b)
-	} else if d, ok := ctx.Deadline(); ok {
-		if err := s.conn.SetDeadline(d); err != nil {
-			s.drop()
-			return err
-		}
-	}
-	stop := context.AfterFunc(ctx, s.interrupt(s.conn))
 	defer func() {
-		if !stop() || err != nil {
-			s.drop()
+		if err != nil {
+			n.streams.drop(s)
 		}
 	}()
-	if b, err = n.stream(b, wire.AppendUserStream(nil, payload, wire.CapMuster)); err != nil {
+	deadline := time.Now().Add(n.cfg.StreamTimeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	b := s.buf[:0]
+	if s.conn == nil {
+		if err := n.connect(ctx, s, to, deadline); err != nil {
+			return err
+		}
+		b = n.codec.AppendLabelHeader(b)
+	}
+	if err := s.conn.SetDeadline(deadline); err != nil {
 		return err
 	}
-	if cap(b) <= packetMax {
-		s.buf = b
+	if ctx.Done() != nil {
+		conn := s.conn
+		// Unblocks reads and writes; a connection that is closed needs none.
+		stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
+		defer func() {
+			if !stop() {
+				n.streams.drop(s) // the deadline is spoilt for the next message
+			}
+		}()
+	}
+	s.msg = wire.AppendUserStream(s.msg[:0], payload, wire.CapMuster)
+	b, err = n.stream(b, s.msg)
+	if s.buf = b; cap(s.buf) > packetMax {
+		s.msg, s.buf = nil, nil
+	}
+	if err != nil {
+		return err
 	}
 	if _, err = s.conn.Write(b); err != nil {
 		return err
@@ -200,9 +219,21 @@ func (n *Node) sendOn(ctx context.Context, s *peerStream, to netip.AddrPort, pay
 	return n.taken(s)
 }
 
-// interrupt unblocks reads and writes when the context ends.
-func (s *peerStream) interrupt(conn net.Conn) func() {
-	return func() { _ = conn.SetDeadline(time.Now()) } // a closed one needs none
+func (n *Node) connect(ctx context.Context, s *peerStream, to netip.AddrPort, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	defer context.AfterFunc(n.ctx, cancel)()
+	conn, r, err := n.open(ctx, to)
+	if err != nil {
+		return err
+	}
+	n.streams.mu.Lock()
+	defer n.streams.mu.Unlock()
+	if n.streams.closed {
+		return errors.Join(ErrClosed, conn.Close())
+	}
+	s.conn, s.r, s.sent = conn, r, 0
+	return nil
 }
 
 // taken waits for the ack of a muster peer, or for a memberlist peer to close.
@@ -210,7 +241,7 @@ func (n *Node) taken(s *peerStream) error {
 	msg, err := n.codec.ReadStreamMessage(s.r, packetMax)
 	switch {
 	case errors.Is(err, io.EOF) && s.sent == 1:
-		s.drop() // a memberlist peer: it has read the message
+		n.streams.drop(s) // a memberlist peer: it has read the message
 		return nil
 	case err != nil:
 		return err

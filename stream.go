@@ -95,6 +95,7 @@ type served struct {
 	conn     net.Conn
 	r        *bufio.Reader
 	from     netip.AddrPort
+	msg, out []byte // buffers, used again
 	received uint32 // user messages, acknowledged to a muster peer
 }
 
@@ -134,9 +135,12 @@ func ignoreToEOF(err error) error {
 }
 
 func (s *served) write(msg []byte) error {
-	b, err := s.n.stream(nil, msg)
+	b, err := s.n.stream(s.out[:0], msg)
 	if err != nil {
 		return err
+	}
+	if s.out = b; cap(b) > packetMax {
+		s.out = nil
 	}
 	_, err = s.conn.Write(b)
 	return err
@@ -182,7 +186,8 @@ func (s *served) user(msg []byte) error {
 	if err := s.deadline(s.n.cfg.StreamTimeout); err != nil {
 		return err
 	}
-	if err := s.write(ack.Append(nil)); err != nil {
+	s.msg = ack.Append(s.msg[:0])
+	if err := s.write(s.msg); err != nil {
 		return err
 	}
 	return s.deadline(idleStream)

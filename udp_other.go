@@ -15,3 +15,6 @@ func (t *udpTCP) ReadPacket(handle func(b []byte, from netip.AddrPort)) error {
 	handle((*buf)[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
 	return nil
 }
+
+// packetReader holds nothing here.
+type packetReader struct{}

@@ -18,6 +18,7 @@ type udpTCP struct {
 	tcp    *net.TCPListener
 	addr   netip.AddrPort
 	dialer net.Dialer
+	reader packetReader
 }
 
 // ListenUDPTCP returns the transport that Start uses by default: UDP and TCP on

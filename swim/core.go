@@ -58,7 +58,7 @@ type Core struct {
 	nextRetry  instant
 	lastGossip instant
 	sentMax    int     // the highest transmit limit there was
-	gossipAt   int     // walks the live part of the ring
+	walk       walk    // through the live part of the ring, for gossip
 	ratio      float64 // how much compression has gained lately
 
 	probe     probe
@@ -299,7 +299,7 @@ func (c *Core) export(id memberID) Member {
 	m := c.table.at(id)
 	return Member{
 		Name: m.name, Addr: m.addr(), State: m.state, Incarnation: m.inc,
-		Meta: m.prof.meta, Versions: m.prof.versions, Caps: m.caps, Since: c.time(m.since),
+		Meta: m.prof.meta, Versions: m.prof.versions, Caps: m.caps, Since: c.time(m.since.instant()),
 	}
 }
 

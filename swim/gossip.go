@@ -1,6 +1,7 @@
 package swim
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -122,43 +123,56 @@ func (c *Core) scheduleGossip(late time.Duration) {
 }
 
 // pickGossip chooses up to GossipNodes members and tells how many are live.
-// Live members come from a walk over shuffled members, so that consecutive
-// ticks reach different ones. A member that died lately gets its share too: if
+// Live members come from a walk over all of them, so that consecutive ticks
+// reach different ones. A member that died lately gets its share too: if
 // it is wrongly held dead, that is how it learns to refute.
 func (c *Core) pickGossip() (targets []memberID, live int) {
 	t, k := c.table, min(c.cfg.GossipNodes, len(c.table.ring))
 	targets = c.scratch.targets[:0]
 	for range k {
-		if r := c.rand.gossip.IntN(len(t.ring)); r >= t.live && c.recentlyDead(t.ring[r]) {
-			targets = appendNew(targets, t.ring[r])
-			continue
+		if dead := len(t.ring) - t.live; dead > 0 {
+			if r := c.rand.gossip.IntN(len(t.ring)); r >= t.live && c.recentlyDead(t.ring[r]) {
+				targets = appendNew(targets, t.ring[r])
+				continue
+			}
 		}
 		if live < t.live {
-			if id, ok := c.nextGossipTarget(targets); ok {
-				targets = append(targets, id)
-				live++
-			}
+			targets = append(targets, t.ring[c.walk.next(t.live, c.rand.gossip)])
+			live++
 		}
 	}
 	c.scratch.targets = targets
 	return targets, live
 }
 
-// nextGossipTarget continues the walk, one step of a Fisher-Yates shuffle.
-func (c *Core) nextGossipTarget(have []memberID) (memberID, bool) {
-	t := c.table
-	for range len(have) + 1 {
-		if c.gossipAt >= t.live {
-			c.gossipAt = 0
-		}
-		t.swap(c.gossipAt, c.gossipAt+c.rand.gossip.IntN(t.live-c.gossipAt))
-		id := t.ring[c.gossipAt]
-		c.gossipAt++
-		if !contains(have, id) {
-			return id, true
+// walk goes through n places in a random order without touching them: from a
+// random start by a random step that shares no factor with n, so that it comes
+// by each place once before it comes by one again. Then, or when n changes, it
+// draws anew.
+type walk struct{ at, step, left, n int }
+
+func (w *walk) next(n int, r *rand.Rand) int {
+	if w.left == 0 || w.n != n {
+		*w = walk{at: r.IntN(n), step: 1, left: n, n: n}
+		for tries := 0; n > 2 && tries < 16; tries++ {
+			if s := 1 + r.IntN(n-1); coprime(s, n) {
+				w.step = s
+				break
+			}
 		}
 	}
-	return 0, false
+	w.left--
+	if w.at += w.step; w.at >= n {
+		w.at -= n
+	}
+	return w.at
+}
+
+func coprime(a, b int) bool {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a == 1
 }
 
 func contains(ids []memberID, id memberID) bool {
@@ -179,7 +193,7 @@ func appendNew(ids []memberID, id memberID) []memberID {
 
 func (c *Core) recentlyDead(id memberID) bool {
 	m := c.table.at(id)
-	return m.state == wire.StateDead && c.now < m.since.add(c.cfg.GossipToTheDead)
+	return m.state == wire.StateDead && c.now < m.since.instant().add(c.cfg.GossipToTheDead)
 }
 
 // room is what a packet has for messages.
@@ -203,13 +217,20 @@ func (c *Core) fill(parts [][]byte, room, times int) (_ [][]byte, taken []*broad
 }
 
 // choose gives each kind of receiver the form of a user broadcast that it
-// understands.
+// understands. The form for memberlist is made when one of its kind is there.
 func choose(parts [][]byte, taken []*broadcast, caps wire.Caps) [][]byte {
 	first := len(parts) - len(taken)
 	for i, b := range taken {
-		parts[first+i] = b.msg
-		if caps&wire.CapMuster != 0 && len(b.alt) > 0 {
+		switch {
+		case len(b.alt) == 0:
+			parts[first+i] = b.msg
+		case caps&wire.CapMuster != 0:
 			parts[first+i] = b.alt
+		default:
+			if len(b.msg) == 0 {
+				b.msg = wire.AppendUser(b.msg, b.alt[rumorHead:])
+			}
+			parts[first+i] = b.msg
 		}
 	}
 	return parts

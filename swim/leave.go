@@ -84,8 +84,16 @@ func (l *leaving) confirm(seq uint32) bool {
 	return ok
 }
 
+// checkLeave counts who has confirmed and is still there: members that leave
+// at the same time are no witnesses of each other.
 func (c *Core) checkLeave() {
-	if len(c.leave.told) >= min(leaveWitnesses, c.table.live) {
+	n := 0
+	for id := range c.leave.told {
+		if c.table.at(id).live() {
+			n++
+		}
+	}
+	if n > 0 && n >= min(leaveWitnesses, c.table.live) {
 		c.leave.done = true
 	}
 }

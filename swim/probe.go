@@ -90,7 +90,7 @@ func (c *Core) nextTarget() (memberID, bool) {
 
 // enterRound puts a new member at a random place of what is left of the round.
 func (c *Core) enterRound(id memberID) {
-	c.order = append(c.order, id)
+	c.order = appendTight(c.order, id)
 	last := len(c.order) - 1
 	i := c.next + c.rand.probe.IntN(last-c.next+1)
 	c.order[i], c.order[last] = c.order[last], c.order[i]

@@ -81,7 +81,7 @@ type Member struct {
 	Meta        []byte // shared, never written to
 	Versions    wire.Versions
 	Caps        wire.Caps
-	Since       time.Time // of the state
+	Since       time.Time // of the state, to a sixteenth of a second
 }
 
 // Event is one change, with the member as it is after it.

@@ -56,7 +56,7 @@ func (c *Core) reap() {
 	c.nextReap = never
 	var gone []memberID
 	for _, id := range c.table.ring[c.table.live:] {
-		if c.now >= c.table.at(id).since.add(c.cfg.GossipToTheDead) {
+		if c.now >= c.table.at(id).since.instant().add(c.cfg.GossipToTheDead) {
 			gone = append(gone, id)
 		}
 	}

@@ -3,6 +3,7 @@ package swim
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster/wire"
@@ -36,7 +37,10 @@ func (r *rumors) seen(id rumorID) bool {
 
 // rumorOverhead is what a user broadcast needs beside its payload: type, origin
 // and sequence number, and its place in a compound.
-const rumorOverhead = 1 + 8 + 8 + partOverhead + headOverhead
+const (
+	rumorHead     = 1 + 8 + 8
+	rumorOverhead = rumorHead + partOverhead + headOverhead
+)
 
 // Broadcast spreads payload to every member. Members that run muster deliver it
 // once and pass it on; a memberlist peer gets it as that library's user
@@ -63,12 +67,11 @@ func (c *Core) Broadcast(now time.Time, payload []byte) error {
 // usersMax bounds the user broadcasts that wait.
 const usersMax = 65536
 
-// spread queues a broadcast in both forms.
+// spread queues a broadcast in the form that carries its identity.
 func (c *Core) spread(r *wire.Rumor) {
 	c.userKey++
 	b := c.users.add(c.userKey)
-	b.msg = wire.AppendUser(b.msg, r.Payload)
-	b.alt = r.Append(b.alt)
+	b.alt = r.Append(slices.Grow(b.alt, rumorHead+len(r.Payload)))
 	c.users.sized(b)
 	c.wantGossip()
 }

@@ -131,7 +131,7 @@ func (c *Core) aliveKnown(id memberID, a *wire.Alive, o origin) error {
 	m := c.table.at(id)
 	addr, reclaim := netip.AddrPortFrom(a.Addr, a.Port), false
 	if addr != m.addr() {
-		old := c.cfg.DeadNodeReclaim > 0 && m.state == wire.StateDead && c.now >= m.since.add(c.cfg.DeadNodeReclaim)
+		old := c.cfg.DeadNodeReclaim > 0 && m.state == wire.StateDead && c.now >= m.since.instant().add(c.cfg.DeadNodeReclaim)
 		if m.state != wire.StateLeft && !old {
 			return c.conflict(m, a)
 		}
@@ -210,7 +210,7 @@ func (c *Core) announce(id memberID) *broadcast {
 		Meta: m.prof.meta, Versions: m.prof.versions, Caps: m.caps,
 	}
 	b := c.queue.add(uint64(id))
-	b.msg = a.Append(b.msg)
+	b.msg = a.Append(slices.Grow(b.msg, 64+len(a.Node)+len(a.Meta)))
 	c.queue.sized(b)
 	c.wantGossip()
 	return b
@@ -342,7 +342,7 @@ func (c *Core) bury(id memberID, d *wire.Dead) {
 
 func (c *Core) passOn(id memberID, encode func([]byte) []byte) {
 	b := c.queue.add(uint64(id))
-	b.msg = encode(b.msg)
+	b.msg = encode(slices.Grow(b.msg, 96))
 	c.queue.sized(b)
 	c.wantGossip()
 }

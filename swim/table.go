@@ -25,14 +25,14 @@ type profile struct {
 	versions wire.Versions
 }
 
-// member is one row: 64 bytes, since there are as many as the cluster is large.
+// member is one row: 56 bytes, since there are as many as the cluster is large.
 type member struct {
 	name  string
 	ip    [16]byte
 	prof  *profile
-	since instant // of the state
 	inc   uint32
 	pos   uint32 // in the ring
+	since coarse // of the state
 	port  uint16
 	state wire.State
 	caps  wire.Caps
@@ -67,7 +67,8 @@ type table struct {
 	plain *profile // the last profile without metadata
 }
 
-const pageBits = 8
+// A page of 1024 rows is 7 pages of memory, without waste.
+const pageBits = 10
 
 func newTable() *table {
 	return &table{seed: maphash.MakeSeed(), index: make([]uint32, 16)}
@@ -100,9 +101,18 @@ func (t *table) insert(name string) memberID {
 	t.place(id)
 	if id != selfID {
 		t.at(id).pos = uint32(len(t.ring))
-		t.ring = append(t.ring, id)
+		t.ring = appendTight(t.ring, id)
 	}
 	return id
+}
+
+// appendTight appends with an eighth of headroom rather than append's quarter
+// or more: there are as many elements as members.
+func appendTight(s []memberID, id memberID) []memberID {
+	if len(s) == cap(s) {
+		s = append(make([]memberID, 0, len(s)+len(s)/8+16), s...)
+	}
+	return append(s, id)
 }
 
 // row hands out an unused row, in a new page if need be. The first page grows
@@ -189,7 +199,7 @@ func (t *table) setState(id memberID, s wire.State, now instant) {
 	was := m.live()
 	t.states[m.state]--
 	t.states[s]++
-	m.state, m.since = s, now
+	m.state, m.since = s, now.coarse()
 	if id == selfID || was == m.live() {
 		return
 	}

@@ -12,6 +12,15 @@ func (c *Core) at(t time.Time) instant        { return instant(t.Sub(c.epoch)) +
 func (c *Core) time(i instant) time.Time      { return c.epoch.Add(time.Duration(i - 1)) }
 func (i instant) add(d time.Duration) instant { return i + instant(d) }
 
+// coarse is an instant in sixteenths of a second, rounded up: exact enough for
+// how long a member has been dead, in half the room.
+type coarse uint32
+
+const coarseUnit = instant(time.Second / 16)
+
+func (i instant) coarse() coarse  { return coarse((i + coarseUnit - 1) / coarseUnit) }
+func (c coarse) instant() instant { return instant(c) * coarseUnit }
+
 // timerKind orders what is due at the same instant.
 type timerKind uint8
 

@@ -337,15 +337,3 @@ func FuzzLabel(f *testing.F) {
 		}
 	})
 }
-
-func FuzzFrame(f *testing.F) {
-	f.Add(AppendFrame(nil, []byte("payload")))
-	f.Add([]byte("\xff\xff\xff\xff"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		const limit = 1 << 16
-		got, err := ReadFrame(bufio.NewReader(bytes.NewReader(b)), nil, limit)
-		if err == nil && (len(got) > limit || !bytes.HasPrefix(b, AppendFrame(nil, got))) {
-			t.Fatalf("%x read as %x", b, got)
-		}
-	})
-}

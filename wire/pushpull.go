@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // memberlist's limits, kept so that what one side sends the other takes.
 const (
@@ -82,10 +79,11 @@ func (h *PushPullHeader) decode(r *reader) error {
 // Decode reads one state. Strings and slices share memory with body.
 func (m *PushNodeState) Decode(body []byte) error {
 	r := reader{b: body}
-	return m.decode(&r)
+	m.read(&r)
+	return r.end("node state")
 }
 
-func (m *PushNodeState) decode(r *reader) error {
+func (m *PushNodeState) read(r *reader) {
 	*m = PushNodeState{}
 	n, array := r.fields()
 	if !array {
@@ -114,7 +112,6 @@ func (m *PushNodeState) decode(r *reader) error {
 		}
 	}
 	r.badAddr = !m.Addr.IsValid()
-	return r.end("node state")
 }
 
 // DecodePushPull reads the bytes after the type byte and calls each for every
@@ -131,10 +128,11 @@ func DecodePushPull(body []byte, each func(*PushNodeState) error) (h PushPullHea
 	}
 	var s PushNodeState
 	for i := range h.Nodes {
-		err := s.decode(&r)
-		if errors.Is(err, ErrAddress) {
-			continue
+		s.read(&r)
+		if r.badAddr && r.err == nil {
+			continue // without an error: a million of them would take a second
 		}
+		err := r.end("node state")
 		if err == nil {
 			err = each(&s)
 		}

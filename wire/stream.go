@@ -184,10 +184,11 @@ func (c *Codec) readEncrypted(r *bufio.Reader, ring ringState, limit int) ([]byt
 	if len(ring) == 0 {
 		return nil, ErrNoKey
 	}
-	n, err := readLength(r)
+	data, err := readN(r, []byte{byte(TypeEncrypt)}, 4)
 	if err != nil {
 		return nil, err
 	}
+	n := binary.BigEndian.Uint32(data[1:])
 	if uint64(n) > uint64(limit) {
 		return nil, fmt.Errorf("encrypted stream message of %d bytes: %w", n, ErrTooLarge)
 	}
@@ -195,7 +196,6 @@ func (c *Codec) readEncrypted(r *bufio.Reader, ring ringState, limit int) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	data := binary.BigEndian.AppendUint32([]byte{byte(TypeEncrypt)}, n)
 	return ring.open(nil, sealed, append(data, c.Label...))
 }
 

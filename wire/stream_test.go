@@ -48,7 +48,7 @@ func TestStream(t *testing.T) {
 				}
 				want = append(want, msg)
 			}
-			wire = AppendFrame(wire, []byte("frame"))
+			wire = append(wire, "rest"...)
 			for _, src := range []io.Reader{bytes.NewReader(wire), iotest.HalfReader(bytes.NewReader(wire)), iotest.OneByteReader(bytes.NewReader(wire))} {
 				r := bufio.NewReader(src)
 				if err := c.ReadLabel(r); err != nil {
@@ -59,8 +59,8 @@ func TestStream(t *testing.T) {
 						t.Fatalf("%s, compress %v, message %d: %x, %v, want %x", name, compress, i, got, err, msg)
 					}
 				}
-				if f, err := ReadFrame(r, nil, 10); err != nil || string(f) != "frame" {
-					t.Fatalf("%s: %q, %v", name, f, err)
+				if rest, err := io.ReadAll(r); err != nil || string(rest) != "rest" {
+					t.Fatalf("%s: %q is left behind the messages, %v", name, rest, err)
 				}
 				if _, err := c.ReadStreamMessage(r, 0); err != io.EOF {
 					t.Fatalf("%s: %v at the end", name, err)
@@ -273,35 +273,6 @@ func TestReadLabel(t *testing.T) {
 		}
 		if rest, _ := io.ReadAll(r); c.want == nil && len(c.b) < 20 && string(rest) != "\x00" {
 			t.Errorf("%s: %q is left", c.name, rest)
-		}
-	}
-}
-
-func TestFrames(t *testing.T) {
-	b := AppendFrame(AppendFrame(AppendFrame(nil, []byte("one")), nil), random(10_000))
-	r := bufio.NewReader(iotest.HalfReader(bytes.NewReader(b)))
-	buf := make([]byte, 0, 16)
-	for i, want := range [][]byte{[]byte("one"), {}, random(10_000)} {
-		got, err := ReadFrame(r, buf, 10_000)
-		if err != nil || !bytes.Equal(got, want) {
-			t.Fatalf("frame %d: %d bytes, %v", i, len(got), err)
-		}
-		if len(want) < 16 && cap(got) != 16 {
-			t.Fatalf("frame %d: the buffer was not used", i)
-		}
-	}
-	if _, err := ReadFrame(r, buf, 10_000); err != io.EOF {
-		t.Fatal(err)
-	}
-	one := AppendFrame(nil, []byte("one"))
-	for n := 1; n < len(one); n++ {
-		if _, err := ReadFrame(bufio.NewReader(bytes.NewReader(one[:n])), nil, 3); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Fatalf("cut to %d bytes: %v", n, err)
-		}
-	}
-	for _, limit := range []int{2, 0, -1} {
-		if _, err := ReadFrame(bufio.NewReader(bytes.NewReader(one)), nil, limit); !errors.Is(err, ErrTooLarge) {
-			t.Fatalf("limit %d: %v", limit, err)
 		}
 	}
 }

@@ -67,7 +67,6 @@ func vectorBytes(t testing.TB) map[string][]byte {
 		"compress": compressed,
 		"compound": compound,
 		"label":    labelled,
-		"frame":    AppendFrame(nil, []byte("abc")),
 	}
 }
 

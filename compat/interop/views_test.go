@@ -93,7 +93,7 @@ func (n *node) judgeOne(other *node, view map[string]row) error {
 	switch {
 	case !listed && other.state != alive && n.joined > other.gone:
 		return nil // it left before this viewer came
-	case !listed && n.seen[other.name] == n.sees(other) && time.Since(other.since) > forgetTime:
+	case !listed && other.state != alive && n.seen[other.name] == n.sees(other) && time.Since(other.since) > forgetTime:
 		return nil // it was right about that one and has forgotten it since
 	case !listed:
 		return fmt.Errorf("%s does not know %s, which is %s", n.name, other.name, other.state)

@@ -1,64 +1,58 @@
 // Core drives the protocol by hand: three members without socket, goroutine or
-// clock. One falls silent, is suspected and found dead, all in no time.
+// clock. One falls silent, is suspected, and found dead, in no time at all.
 package main
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"log"
+	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster/swim"
 )
 
-type packet struct {
-	from, to netip.AddrPort
-	data     string // a copy: Ready's is valid only until the core's next input
-}
-
 func main() {
-	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	now, wire := begin, []packet(nil)
-	cores := make(map[netip.AddrPort]*swim.Core)
-	var addrs []netip.AddrPort // maps have no order, and a run is to repeat itself
-	for i, name := range []string{"a", "b", "c"} {
+	now := time.Now()  // any will do, as long as it never goes back
+	sent := []func(){} // packets under way
+	up, at := []*swim.Core{}, map[netip.AddrPort]*swim.Core{}
+	for _, name := range []string{"1", "2", "3"} {
 		cfg := swim.LAN()
-		cfg.Name, cfg.Addr, cfg.Seed = name, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), 7946), uint64(i)
+		cfg.Name, cfg.Addr = name, netip.MustParseAddrPort("10.0.0."+name+":7946")
 		c, err := swim.New(now, cfg)
 		if err != nil {
 			log.Fatal(err)
 		}
-		addrs, cores[cfg.Addr] = append(addrs, cfg.Addr), c
-		c.Join(now, addrs[0])
+		c.Join(now, netip.MustParseAddrPort("10.0.0.1:7946"))
+		up, at[cfg.Addr] = append(up, c), c
 	}
-	for ; now.Sub(begin) < 20*time.Second; now = now.Add(time.Millisecond) { // or by the cores' Deadline
-		if now.Sub(begin) == 5*time.Second {
-			delete(cores, addrs[2])
+	for ms := range 20_000 { // a member with better things to do waits for Deadline
+		if ms == 5000 {
+			up, at[up[2].Local().Addr] = up[:2], nil
 		}
-		for _, p := range wire {
-			if to := cores[p.to]; to != nil {
-				_ = to.Step(now, p.from, []byte(p.data)) // says why something had no effect
+		now = now.Add(time.Millisecond)
+		for ; len(sent) > 0; sent = sent[1:] {
+			sent[0]()
+		}
+		for _, c := range up {
+			c.Tick(now)
+			self, do := c.Local(), c.Ready()
+			for _, e := range do.Events {
+				fmt.Printf("%5d ms: %s sees %s %s\n", ms, self.Name, e.Kind, e.Member.Name)
 			}
-		}
-		wire = wire[:0]
-		for _, at := range addrs {
-			if c := cores[at]; c != nil {
-				c.Tick(now)
-				rd := c.Ready()
-				for _, e := range rd.Events {
-					fmt.Println(now.Sub(begin), c.Local().Name, "sees", e.Kind, e.Member.Name)
+			for _, p := range do.Packets {
+				if data, to := bytes.Clone(p.Data), at[p.To]; to != nil {
+					sent = append(sent, func() { _ = to.Step(now, self.Addr, data) })
 				}
-				for _, p := range rd.Packets {
-					wire = append(wire, packet{at, p.To, string(p.Data)})
+			}
+			for _, s := range slices.Clone(do.Streams) { // valid until c's next input
+				reply, err := []byte(nil), net.ErrClosed
+				if to := at[s.To]; to != nil {
+					reply, err = to.Serve(now, self.Addr, s.Request)
 				}
-				for _, s := range append([]swim.Stream(nil), rd.Streams...) {
-					reply, err := []byte(nil), errors.New("nobody there")
-					if to := cores[s.To]; to != nil {
-						reply, err = to.Serve(now, at, s.Request)
-					}
-					c.StreamDone(now, s.ID, reply, err)
-				}
+				c.StreamDone(now, s.ID, reply, err)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-// Hello joins a cluster, greets whoever joins, and prints what happens.
+// Hello joins a cluster, prints what happens, and tells the others of it.
 package main
 
 import (
@@ -13,14 +13,13 @@ import (
 )
 
 func main() {
-	cfg := muster.LAN()
-	flag.StringVar(&cfg.Name, "name", "", "of this member; the host's by default")
+	cfg, join := muster.LAN(), ""
+	flag.StringVar(&cfg.Name, "name", "gopher", "of this member")
 	flag.StringVar(&cfg.Bind, "bind", cfg.Bind, "where to listen")
-	flag.Func("join", "where another member listens, tried until it answers", func(s string) error {
-		cfg.Seeds = append(cfg.Seeds, s)
-		return nil
-	})
-	flag.Parse()
+	flag.StringVar(&join, "join", "", "where another member listens")
+	if flag.Parse(); join != "" {
+		cfg.Seeds = []string{join} // tried until it answers
+	}
 	cfg.OnMessage = func(m muster.Message) { fmt.Printf("%s\n", m.Payload) }
 	node, err := muster.Start(cfg)
 	if err != nil {
@@ -30,13 +29,11 @@ func main() {
 	defer stop()
 	for e := range node.Watch(ctx) {
 		fmt.Println(e.Kind, e.Member.Name, e.Member.Addr)
-		if e.Kind == muster.MemberJoin {
-			if err := node.Broadcast(fmt.Appendf(nil, "hello %s", e.Member.Name)); err != nil {
-				log.Print(err)
-			}
+		if err := node.Broadcast([]byte(cfg.Name + " saw " + e.Member.Name)); err != nil {
+			log.Print(err)
 		}
 	}
 	if err := node.Leave(context.Background()); err != nil {
-		log.Fatal(err)
+		log.Print(err)
 	}
 }

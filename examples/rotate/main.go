@@ -14,20 +14,20 @@ import (
 
 func main() {
 	ctx := context.Background()
-	oldKey, newKey := key(), key()
+	oldKey, newKey := []byte(rand.Text()[:16]), []byte(rand.Text()[:16]) // AES-128
 	var nodes []*muster.Node
 	var rings []*wire.Keyring
-	for i := range 3 {
+	got := make(chan string)
+	for i := range 2 {
 		ring, err := wire.NewKeyring([][]byte{oldKey}, oldKey)
 		check(err)
 		cfg := muster.Local()
 		cfg.Name, cfg.Bind = fmt.Sprint("n", i), "127.0.0.1:0"
 		cfg.Keyring, cfg.Label = ring, "example"
-		cfg.OnMessage = func(m muster.Message) { fmt.Printf("%s got %q\n", cfg.Name, m.Payload) }
+		cfg.OnMessage = func(m muster.Message) { got <- fmt.Sprintf("%s got %q", cfg.Name, m.Payload) }
 		n, err := muster.Start(cfg)
 		check(err)
-		nodes, rings = append(nodes, n), append(rings, ring)
-		if i > 0 {
+		if nodes, rings = append(nodes, n), append(rings, ring); i > 0 {
 			_, err = n.Join(ctx, nodes[0].Local().Addr.String())
 			check(err)
 		}
@@ -45,13 +45,12 @@ func main() {
 			check(step.do(r))
 		}
 		check(nodes[0].Send(ctx, "n1", []byte(step.name)))
+		fmt.Println(<-got)
 	}
 	for _, n := range nodes {
 		check(n.Close())
 	}
 }
-
-func key() []byte { return []byte(rand.Text() + rand.Text())[:32] }
 
 func check(err error) {
 	if err != nil {
