@@ -21,15 +21,19 @@ type pendingAsk struct {
 
 // asksMax bounds what waits. What does not fit is dropped, as a lost packet
 // would be: gossip and push/pull bring it again.
-const asksMax = 4096
+const (
+	asksMax   = 4096
+	asksBytes = 64 << 20 // of push/pulls, of which one always fits
+)
 
 // errAsked says that an answer is awaited.
 var errAsked = errors.New("waiting for the application")
 
 func (c *Core) ask(a Ask, p pendingAsk) bool {
-	if len(c.asks) >= asksMax {
+	if len(c.asks) >= asksMax || c.askBytes > 0 && c.askBytes+len(p.state) > asksBytes {
 		return false
 	}
+	c.askBytes += len(p.state)
 	c.askID++
 	a.ID, p.kind = c.askID, a.Kind
 	c.asks[a.ID] = p
@@ -82,6 +86,7 @@ func (c *Core) Answer(now time.Time, id uint64, veto error, msgs [][]byte) {
 		return
 	}
 	delete(c.asks, id)
+	c.askBytes -= len(p.state)
 	switch p.kind {
 	case AskAlive:
 		if veto != nil {

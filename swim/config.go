@@ -158,9 +158,10 @@ func (c *Config) Validate() error {
 	}{
 		{"probe interval", c.ProbeInterval}, {"gossip interval", c.GossipInterval}, {"push/pull interval", c.PushPullInterval},
 		{"reconnect interval", c.ReconnectInterval}, {"dead node reclaim", c.DeadNodeReclaim}, {"gossip to the dead", c.GossipToTheDead},
+		{"stream timeout", c.StreamTimeout},
 	} {
-		if f.d < 0 {
-			bad("%s is negative: %v", f.name, f.d)
+		if f.d < 0 || f.d > intervalMax {
+			bad("%s %v is not within [0, %v]", f.name, f.d, intervalMax)
 		}
 	}
 	if c.ProbeInterval > 0 && (c.ProbeTimeout <= 0 || c.ProbeTimeout > c.ProbeInterval) {
@@ -190,3 +191,7 @@ func (c *Config) Validate() error {
 // packetMin holds the largest single message (an alive with the longest name
 // and metadata, or an indirect ping) with its compound header.
 const packetMin = 1100
+
+// intervalMax keeps what is computed from an interval from overflowing. What
+// shall never happen is switched off by zero.
+const intervalMax = 365 * 24 * time.Hour

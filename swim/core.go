@@ -72,6 +72,7 @@ type Core struct {
 	streamID uint64
 	asks     map[uint64]pendingAsk
 	askID    uint64
+	askBytes int
 	lost     lost
 	told     told
 	seeds    []netip.AddrPort
@@ -86,6 +87,7 @@ type Core struct {
 	arena   []byte // packet bytes of the current Ready
 	scratch scratch
 	in      inbox
+	budget  budget
 	stats   Stats
 }
 
@@ -321,7 +323,7 @@ func (c *Core) SetMeta(now time.Time, meta []byte) error {
 	}
 	self := c.table.at(selfID)
 	c.table.setProfile(self, meta, self.prof.versions)
-	self.inc++
+	c.outbid(self.inc)
 	c.changes++
 	c.announce(selfID)
 	c.event(Event{Kind: EventUpdate, Member: c.export(selfID)})

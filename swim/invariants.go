@@ -94,8 +94,9 @@ func (c *Core) checkSuspects() error {
 	return nil
 }
 
-// checkQueues: at most one broadcast per member, none sent more often than the
-// limit allows (a round sends to several at once and may pass it by that many).
+// checkQueues: at most one broadcast per member, each fits a packet, and none
+// was sent more often than the limit allows (a round sends to several at once
+// and may pass it by that many).
 func (c *Core) checkQueues() error {
 	if n := c.queue.len(); n > c.table.count {
 		return fmt.Errorf("%d broadcasts about %d members", n, c.table.count)
@@ -106,6 +107,9 @@ func (c *Core) checkQueues() error {
 			bytes += b.size()
 			if b.key != key || b.dead || b.size() == 0 {
 				return fmt.Errorf("broadcast %d is queued under %d, dead %v, %d bytes", b.key, key, b.dead, b.size())
+			}
+			if size := b.size() + partOverhead + headOverhead; size > c.room() {
+				return fmt.Errorf("broadcast of %d bytes will never fit a packet of %d", size, c.room())
 			}
 			if most := max(c.sentMax, c.transmitLimit()) + max(1, c.cfg.GossipNodes); b.sent > most {
 				return fmt.Errorf("broadcast was sent %d times, limit %d", b.sent, most)
@@ -124,7 +128,7 @@ func (c *Core) checkProbe() error {
 	if !p.active {
 		return nil
 	}
-	if p.target == selfID || p.end < p.started || p.end > p.started.add(c.cfg.ProbeInterval*1024) {
+	if p.target == selfID || p.end < p.started || p.end > p.started.add(times(c.cfg.ProbeInterval, 1024)) {
 		return fmt.Errorf("probe %d of row %d from %d to %d", p.seq, p.target, p.started, p.end)
 	}
 	if p.nacks > p.nacksDue || p.nacksDue > c.cfg.IndirectChecks {

@@ -35,6 +35,7 @@ func (c *Core) Leave(now time.Time) {
 	c.probe.active = false
 	c.nextProbe = never
 	c.table.setState(selfID, wire.StateLeft, c.now)
+	c.changes++
 	d := wire.Dead{Incarnation: self.inc, Node: self.name, From: self.name}
 	c.passOn(selfID, func(b []byte) []byte { return d.Append(b) })
 	c.event(Event{Kind: EventLeave, Member: c.export(selfID), From: self.name})
@@ -71,7 +72,7 @@ func (c *Core) retryLeave() {
 		msg = p.Append(msg)
 		c.post(id, msg[:cut:cut], msg[cut:])
 	}
-	l.due = c.now.add(max(c.cfg.GossipInterval, c.cfg.ProbeTimeout/2))
+	l.due = c.now.add(max(c.cfg.GossipInterval, c.cfg.ProbeTimeout/2, 10*time.Millisecond))
 }
 
 // confirm takes an ack to a ping that carried the intent.
@@ -101,9 +102,9 @@ func (c *Core) checkLeave() {
 // rejoin undoes a leave: the member comes back as news of itself.
 func (c *Core) rejoin() {
 	c.leave = leaving{}
-	self := c.table.at(selfID)
-	self.inc++
+	c.outbid(c.table.at(selfID).inc)
 	c.table.setState(selfID, wire.StateAlive, c.now)
+	c.changes++
 	c.schedule()
 	c.announce(selfID)
 	c.event(Event{Kind: EventJoin, Member: c.export(selfID)})

@@ -52,9 +52,8 @@ type lateNacks struct {
 // startProbe pings the next member of the round. Every member that stays is
 // probed once per round, in a new random order each time (section 4.3).
 func (c *Core) startProbe() {
-	for c.nextProbe <= c.now {
-		c.nextProbe = c.nextProbe.add(c.cfg.ProbeInterval)
-	}
+	periods := int64(c.now-c.nextProbe)/int64(c.cfg.ProbeInterval) + 1
+	c.nextProbe += instant(periods) * instant(c.cfg.ProbeInterval)
 	if c.probe.active {
 		return // a probe lengthened by poor local health takes further periods
 	}
@@ -67,7 +66,7 @@ func (c *Core) startProbe() {
 	c.probe = probe{
 		active: true, seq: c.nextSeq(), target: id, inc: m.inc, started: c.now,
 		askAt: c.now.add(c.cfg.ProbeTimeout),
-		end:   c.now.add(c.cfg.ProbeInterval * time.Duration(c.awareness+1)),
+		end:   c.now.add(times(c.cfg.ProbeInterval, int64(c.awareness+1))),
 	}
 	c.pingMember(id, c.probe.seq)
 }
@@ -263,7 +262,7 @@ func (c *Core) concludeProbe() {
 		c.adjustHealth(+1)
 		return
 	}
-	c.accuse(p.target)
+	c.accuse(p.target, p.inc)
 }
 
 // lagShare is the part of the probe timeout by which a prober may be late and

@@ -54,7 +54,7 @@ func (c *Core) sync() {
 	if n := c.NumLive(); n > 32 {
 		scale = bits.Len(uint(n-1)) - 4
 	}
-	c.nextSync = c.now.add(c.cfg.PushPullInterval * time.Duration(scale))
+	c.nextSync = c.now.add(times(c.cfg.PushPullInterval, int64(scale)))
 	if ids := c.pickAlive(c.rand.sync, 1, selfID); len(ids) > 0 && !c.leave.left {
 		c.pushPull(c.table.at(ids[0]).addr(), false)
 	}
@@ -171,7 +171,7 @@ func (c *Core) follow(before uint64) {
 const settledAfter = 2
 
 // resyncFirst is how soon, on average, a newcomer asks a second member.
-const resyncFirst = 2 * time.Second
+const resyncFirst = time.Second
 
 func ackOf(reply []byte, seq uint32) bool {
 	var a wire.Ack

@@ -22,6 +22,7 @@ type queue struct {
 	byKey    map[uint64]*broadcast
 	bytes    int
 	peak     int // how many there were since it was last empty
+	replaced int // dead ones that their tiers still hold
 	spare    []*broadcast
 	finished []*broadcast // sent often enough, still in use by the last take's caller
 }
@@ -33,8 +34,9 @@ func (q *queue) len() int { return len(q.byKey) }
 // add queues a broadcast and returns it, for the caller to append its message
 // to msg and then call sized.
 func (q *queue) add(key uint64) *broadcast {
-	if old := q.byKey[key]; old != nil {
-		q.drop(old)
+	q.remove(key)
+	if q.replaced > 2*idleKeep+len(q.byKey) {
+		q.sweep()
 	}
 	b := &broadcast{}
 	q.peak = max(q.peak, len(q.byKey)+1)
@@ -83,7 +85,26 @@ func (q *queue) drop(b *broadcast) {
 func (q *queue) remove(key uint64) {
 	if b := q.byKey[key]; b != nil {
 		q.drop(b)
+		q.replaced++
 	}
+}
+
+// sweep takes the dead out of the tiers when they are the most: under more
+// changes than packets can carry no walk would ever come by them.
+func (q *queue) sweep() {
+	for n, tier := range q.tiers {
+		kept := tier[:0]
+		for _, b := range tier {
+			if b.dead {
+				q.recycle(b)
+			} else {
+				kept = append(kept, b)
+			}
+		}
+		clear(tier[len(kept):])
+		q.tiers[n] = kept
+	}
+	q.replaced = 0
 }
 
 // misfits bounds how many broadcasts too large for the room left are passed
@@ -110,6 +131,7 @@ func (q *queue) take(dst []*broadcast, room, overhead, most, times, limit int) (
 			tier = tier[:len(tier)-1]
 			switch size := b.size() + overhead; {
 			case b.dead:
+				q.replaced--
 				q.recycle(b)
 			case size > room:
 				keep[kept] = b
@@ -149,6 +171,7 @@ func (q *queue) heard(key uint64, msg func(*broadcast) bool, limit int) {
 	if b := q.byKey[key]; b != nil && msg(b) {
 		if b.sent++; b.sent >= limit {
 			q.drop(b)
+			q.replaced++
 		}
 	}
 }

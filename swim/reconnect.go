@@ -63,7 +63,11 @@ func (c *Core) reap() {
 	for _, id := range gone {
 		m := c.table.at(id)
 		if m.state == wire.StateDead {
-			c.lost.add(lostMember{name: m.name, addr: m.addr(), inc: m.inc})
+			l := lostMember{name: m.name, addr: m.addr(), inc: m.inc}
+			if l.inc >= incMax {
+				l.inc = 0 // used up, see outbid
+			}
+			c.lost.add(l)
 		}
 		if c.probe.active && c.probe.target == id {
 			c.probe.active = false
@@ -153,7 +157,7 @@ const tellMax = 512
 // its members are held dead, and refutes.
 func (c *Core) reconnect() {
 	n := max(1, c.table.live/4)
-	wait := c.cfg.ReconnectInterval * time.Duration(n)
+	wait := times(c.cfg.ReconnectInterval, int64(n))
 	c.nextRetry = c.now.add(wait/2 + time.Duration(c.rand.retry.Int64N(int64(wait))))
 	if c.leave.left {
 		return

@@ -15,6 +15,9 @@ type relay struct {
 	nack  bool // promised and not sent yet
 }
 
+// relayAnswer is the most that an asker is sent: an ack and a nack.
+const relayAnswer = 22 + 13
+
 // relayMax bounds the pings under way for others.
 const relayMax = 1024
 
@@ -26,11 +29,18 @@ func (c *Core) ping(from netip.AddrPort, p *wire.Ping) error {
 	if p.Node != "" && p.Node != c.cfg.Name {
 		return c.ignored("ping for another member")
 	}
+	if !c.budget.answer() {
+		return c.ignored("more pings than a packet has")
+	}
 	c.announceTo(p.SourceNode, p.Caps)
 	ack := wire.Ack{SeqNo: p.SeqNo, Caps: wire.CapMuster}
 	id, known := c.knownAt(p.SourceNode, p.SourceAddr, p.SourcePort)
 	if !known {
-		c.postRaw(from, ack.Append(c.scratch.msg[:0]))
+		c.scratch.msg = ack.Append(c.scratch.msg[:0])
+		if !c.budget.stranger(len(c.scratch.msg)) {
+			return c.ignored("ack would be larger than what asks for it")
+		}
+		c.postRaw(from, c.scratch.msg)
 		return nil
 	}
 	ack.Payload = c.ack
@@ -62,10 +72,15 @@ func (c *Core) announceTo(name string, caps wire.Caps) {
 // member may be the target, at the address it is known by: this member does not
 // send packets wherever a stranger points.
 func (c *Core) indirectPing(from netip.AddrPort, r *wire.IndirectPing) error {
+	if !c.budget.answer() {
+		return c.ignored("more pings than a packet has")
+	}
 	asker, known := c.knownAt(r.SourceNode, r.SourceAddr, r.SourcePort)
 	to := from
 	if known {
 		to = c.table.at(asker).addr()
+	} else if !c.budget.stranger(relayAnswer) {
+		return c.ignored("answers would be larger than what asks for them")
 	}
 	target, ok := c.knownAt(r.Node, r.Target, r.Port)
 	if !ok || len(c.relays) >= relayMax {
@@ -75,6 +90,7 @@ func (c *Core) indirectPing(from netip.AddrPort, r *wire.IndirectPing) error {
 		}
 		return c.ignored("asked to ping somebody who is no member here")
 	}
+	c.tidyTimers()
 	seq := c.nextSeq()
 	c.relays[seq] = &relay{seq: r.SeqNo, to: to, asker: asker, known: known, nack: r.Nack}
 	if r.Nack {

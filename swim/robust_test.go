@@ -90,7 +90,7 @@ func TestSuspicionWithoutProbing(t *testing.T) {
 // An accuser's name longer than a packet must not end up in the queue, where it
 // would be in the way of everything else.
 func TestLongNamesDoNotBlockGossip(t *testing.T) {
-	l := newLone(t, nil)
+	l := newLone(t, func(c *Config) { c.ProbeInterval = 0 }) // nobody answers here
 	l.meet(60, 1)
 	long := strings.Repeat("x", 5000)
 	for i := range 2 * misfits {
@@ -197,9 +197,9 @@ func TestWaitingUserBroadcastsAreBounded(t *testing.T) {
 // must not become more than decompressMax, nor be tried again and again.
 func TestNestedCompressionIsBounded(t *testing.T) {
 	zeros := squeezed(t, append([]byte{byte(wire.TypeUser)}, make([]byte, decompressMax/2)...))
-	inner := compound(t, repeat(zeros, 100)...)
-	bomb := squeezed(t, compound(t, repeat(squeezed(t, inner), 100)...))
-	for name, msg := range map[string][]byte{"flat": inner, "nested": bomb} {
+	flat := compound(t, repeat(zeros, 40)...)
+	inner := squeezed(t, compound(t, repeat(zeros, 4)...))
+	for name, msg := range map[string][]byte{"flat": flat, "nested": compound(t, repeat(inner, 255)...)} {
 		l := newLone(t, nil)
 		begin := time.Now()
 		if err := l.Step(l.now, peerAddr(0), msg); !errors.Is(err, ErrMalformed) {
@@ -368,7 +368,7 @@ func TestLeaveIsAChange(t *testing.T) {
 // Merges that wait for the application are bounded in bytes.
 func TestWaitingMergesAreBounded(t *testing.T) {
 	l := newLone(t, func(c *Config) { c.VetMerge = true })
-	user := make([]byte, 10<<20)
+	user := make([]byte, 2<<20)
 	s := []wire.PushNodeState{{Name: "x", Addr: peerAddr(1).Addr(), Port: 1, Incarnation: 1, Versions: DefaultVersions}}
 	msg := wire.AppendPushPull(nil, wire.PushPullHeader{Join: true}, s, user)
 	for range 100 {
@@ -466,7 +466,9 @@ func TestOddConfigurations(t *testing.T) {
 		"no reconnect":      func(c *Config) { c.ReconnectInterval = 0 },
 		"forgets at once":   func(c *Config) { c.GossipToTheDead = 0 },
 		"reclaims at once":  func(c *Config) { c.DeadNodeReclaim = 1 },
-		"least multipliers": func(c *Config) { c.SuspicionMult, c.SuspicionMaxTimeoutMult, c.RetransmitMult, c.AwarenessMax = 1, 1, 1, 1 },
+		"least multipliers": func(c *Config) {
+			c.SuspicionMult, c.SuspicionMaxTimeoutMult, c.RetransmitMult, c.AwarenessMax = 1, 1, 1, 1
+		},
 		"most of all": func(c *Config) {
 			c.SuspicionMult, c.SuspicionMaxTimeoutMult, c.RetransmitMult, c.AwarenessMax = 1000, 1000, 1000, 1000
 			c.IndirectChecks, c.GossipNodes = 64, 64
@@ -526,7 +528,7 @@ func odd(t *testing.T, l *lone) {
 		act(l.Ready())
 	}
 	for _, jump := range []time.Duration{0, time.Second, -time.Hour, 20 * time.Second, time.Hour, 0, 100 * time.Hour, math.MinInt64, 30 * time.Second} {
-		l.Step(l.now.Add(jump), peerAddr(0), aliveMsg(0, 1)) //nolint:errcheck // known
+		_ = l.Step(l.now.Add(jump), peerAddr(0), aliveMsg(0, 1)) // known
 		l.now = l.now.Add(max(jump, 0))
 		l.run(20*time.Second, act)
 		l.now = l.now.Add(-5 * time.Second)
@@ -535,7 +537,7 @@ func odd(t *testing.T, l *lone) {
 	}
 	l.Leave(l.now)
 	l.run(20*time.Second, act)
-	if !l.LeaveDone() {
+	if !l.LeaveDone() && l.cfg.GossipInterval < intervalMax {
 		t.Error("the leave has no end")
 	}
 	l.Join(l.now, peerAddr(1))

@@ -54,7 +54,7 @@ func (c *Core) Broadcast(now time.Time, payload []byte) error {
 	if c.leave.left {
 		return ErrLeft
 	}
-	if c.users.len() >= usersMax {
+	if c.usersFull(payload) {
 		return ErrBusy
 	}
 	c.userN++
@@ -64,8 +64,15 @@ func (c *Core) Broadcast(now time.Time, payload []byte) error {
 	return nil
 }
 
-// usersMax bounds the user broadcasts that wait.
-const usersMax = 65536
+// What bounds the user broadcasts that wait.
+const (
+	usersMax   = 65536
+	usersBytes = 8 << 20
+)
+
+func (c *Core) usersFull(payload []byte) bool {
+	return c.users.len() >= usersMax || c.users.bytes+rumorHead+len(payload) > usersBytes
+}
 
 // spread queues a broadcast in the form that carries its identity.
 func (c *Core) spread(r *wire.Rumor) {
@@ -82,7 +89,7 @@ func (c *Core) rumor(from netip.AddrPort, r *wire.Rumor) {
 	if c.rumors.seen(rumorID{r.Origin, r.Seq}) {
 		return
 	}
-	if len(r.Payload) <= c.room()-rumorOverhead && c.users.len() < usersMax {
+	if len(r.Payload) <= c.room()-rumorOverhead && !c.usersFull(r.Payload) {
 		c.spread(r)
 	}
 	c.deliver(from, r.Payload, true)

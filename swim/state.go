@@ -51,6 +51,10 @@ func (c *Core) alive(a *wire.Alive, o origin) error {
 	if err := c.admit(a, o); err != nil {
 		return err
 	}
+	if c.table.count >= tableMax {
+		c.stats.Refused++
+		return refused("table is full")
+	}
 	if a.Incarnation > incMax {
 		return c.implausible()
 	}
@@ -81,9 +85,6 @@ func (c *Core) admit(a *wire.Alive, o origin) error {
 	case !c.allowed(addr) || !o.synced && o.from.IsValid() && !c.allowed(o.from.Addr().Unmap()):
 		c.stats.Refused++
 		return refused("address outside the allowed networks")
-	case c.table.count >= tableMax:
-		c.stats.Refused++
-		return refused("table is full")
 	}
 	return nil
 }
@@ -221,7 +222,7 @@ func (c *Core) conflict(m *member, a *wire.Alive) error {
 	c.stats.Conflicts++
 	c.event(Event{Kind: EventConflict, Member: Member{
 		Name: m.name, Addr: netip.AddrPortFrom(a.Addr, a.Port), State: wire.StateAlive, Incarnation: a.Incarnation,
-		Meta: append([]byte(nil), a.Meta...), Versions: a.Versions, Since: c.time(c.now),
+		Meta: append([]byte(nil), a.Meta[:min(len(a.Meta), MetaMax)]...), Versions: a.Versions, Since: c.time(c.now),
 	}})
 	return ErrConflict
 }
@@ -229,18 +230,24 @@ func (c *Core) conflict(m *member, a *wire.Alive) error {
 // refute outbids an accusation of this member (SWIM section 4.2). It costs
 // health: whoever is accused probably gave cause (Lifeguard section 3.1).
 func (c *Core) refute(accused uint32) {
-	self := c.table.at(selfID)
-	self.inc = max(self.inc, accused)
-	if self.inc >= 1<<32-1 {
-		// Used up, by millions of forgeries. The members forget a dead one in
-		// time; counting from one again is then news to them.
-		self.inc = 0
-	}
-	self.inc++
+	c.outbid(accused)
 	c.changes++
 	c.stats.Refutations++
 	c.adjustHealth(+1)
 	c.announce(selfID)
+}
+
+// outbid makes this member's incarnation higher than inc and its last one.
+func (c *Core) outbid(inc uint32) {
+	self := c.table.at(selfID)
+	self.inc = max(self.inc, inc)
+	if self.inc >= incMax {
+		// Used up, by thousands of forgeries: newcomers would not believe more.
+		// The others hold this member dead, forget it and its incarnation in
+		// time (see reap), and then counting from one again is news to them.
+		self.inc = 0
+	}
+	self.inc++
 }
 
 // suspect takes an accusation.
@@ -248,6 +255,9 @@ func (c *Core) suspect(s *wire.Suspect) error {
 	id, known := c.table.find(s.Node)
 	if !known {
 		return c.ignored("suspicion of a stranger")
+	}
+	if len(s.From) > NameMax {
+		return c.longAccuser()
 	}
 	m := c.table.at(id)
 	switch {
@@ -279,10 +289,17 @@ func (c *Core) suspect(s *wire.Suspect) error {
 	return nil
 }
 
-// accuse raises or confirms a suspicion of this member's own.
-func (c *Core) accuse(id memberID) {
+// longAccuser refuses what could not be passed on: it would not fit a packet.
+func (c *Core) longAccuser() error {
+	c.stats.Refused++
+	return refused("accuser's name is out of bounds")
+}
+
+// accuse raises or confirms a suspicion of this member's own, of a member as it
+// was at inc.
+func (c *Core) accuse(id memberID, inc uint32) {
 	m := c.table.at(id)
-	s := wire.Suspect{Incarnation: m.inc, Node: m.name, From: c.table.at(selfID).name}
+	s := wire.Suspect{Incarnation: inc, Node: m.name, From: c.table.at(selfID).name}
 	if err := c.suspect(&s); err != nil && !isIgnored(err) {
 		panic("swim: own accusation refused: " + err.Error())
 	}
@@ -301,6 +318,9 @@ func (c *Core) dead(d *wire.Dead) error {
 	id, known := c.table.find(d.Node)
 	if !known {
 		return c.ignored("death of a stranger")
+	}
+	if len(d.From) > NameMax {
+		return c.longAccuser()
 	}
 	m := c.table.at(id)
 	switch {

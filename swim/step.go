@@ -14,7 +14,49 @@ import (
 // something in it changed nothing; every message in it was processed.
 func (c *Core) Step(now time.Time, from netip.AddrPort, msg []byte) error {
 	c.advance(now)
+	c.budget = budget{bytes: len(msg), answers: answersMax, plain: decompressMax}
 	return c.step(from, msg, 0)
+}
+
+// budget is what one packet may still cause. Its sender may be anybody and may
+// give anybody's address: without it a packet full of pings would turn this
+// member against whoever lives there.
+type budget struct {
+	bytes   int // to an address that is no member's, in one answer
+	answers int // packets to anybody
+	plain   int // bytes that decompression may make of it
+}
+
+// answersMax is more than an honest packet asks for, which has one ping or
+// request at most, among broadcasts.
+const answersMax = 4
+
+func (b *budget) answer() bool {
+	b.answers--
+	return b.answers >= 0
+}
+
+// stranger says whether somebody who is no member may be answered with n bytes.
+func (b *budget) stranger(n int) bool {
+	if n > b.bytes {
+		return false
+	}
+	b.bytes = 0
+	return true
+}
+
+// unpack decompresses a message as far as the packet's budget goes.
+func (c *Core) unpack(body []byte) ([]byte, error) {
+	limit := c.budget.plain
+	c.budget.plain = 0 // an attempt that fails has cost as much
+	if limit <= 0 {
+		return nil, wire.ErrTooLarge
+	}
+	plain, err := wire.AppendDecompressed(nil, body, limit)
+	if err == nil {
+		c.budget.plain = limit - len(plain)
+	}
+	return plain, err
 }
 
 // nestMax bounds compounds within compounds within compressed messages.
@@ -30,7 +72,7 @@ func (c *Core) step(from netip.AddrPort, msg []byte, depth int) error {
 	case wire.TypeCompound:
 		return c.stepCompound(from, body, depth)
 	case wire.TypeCompress:
-		plain, err := wire.AppendDecompressed(nil, body, decompressMax)
+		plain, err := c.unpack(body)
 		if err != nil {
 			c.stats.Malformed++
 			return fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -45,7 +87,8 @@ func (c *Core) step(from netip.AddrPort, msg []byte, depth int) error {
 	}
 }
 
-// decompressMax bounds what a compressed message inside a packet may become.
+// decompressMax bounds what the compressed messages in a packet may become, all
+// of them together.
 const decompressMax = 1 << 20
 
 func (c *Core) stepCompound(from netip.AddrPort, body []byte, depth int) error {

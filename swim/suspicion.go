@@ -15,6 +15,7 @@ type suspicion struct {
 	k        int      // confirmations that bring the time down to min
 	accusers []string // the first, then those who confirmed
 	due      instant
+	alarm    instant // of the timer that counts
 }
 
 // SuspicionBounds returns how long a suspect has among n members: at least
@@ -24,8 +25,8 @@ func SuspicionBounds(mult, maxMult, n int, interval time.Duration) (shortest, lo
 	// The little that is added makes a power of ten come out the same whatever
 	// the platform's rounding.
 	scale := int64(max(1, math.Log10(float64(max(n, 1)))+1e-9) * 1000)
-	shortest = time.Duration(mult) * interval * time.Duration(scale) / 1000
-	return shortest, time.Duration(maxMult) * shortest
+	shortest = times(times(interval, int64(mult)), scale) / 1000
+	return shortest, times(shortest, int64(maxMult))
 }
 
 // timeout is the whole time after n of k confirmations:
@@ -54,7 +55,13 @@ func (c *Core) raise(id memberID, from string) {
 
 func (c *Core) arm(id memberID, s *suspicion) {
 	s.due = s.start.add(s.timeout(len(s.accusers) - 1))
-	c.timers.push(timer{max(s.due, c.now+1), timerSuspicion, uint32(id)})
+	c.alarm(id, s, max(s.due, c.now+1))
+}
+
+func (c *Core) alarm(id memberID, s *suspicion, at instant) {
+	s.alarm = at
+	c.tidyTimers()
+	c.timers.push(timer{at, timerSuspicion, uint32(id)})
 }
 
 // confirm counts an accuser that is new and a member, and tells whether it did.
@@ -92,7 +99,7 @@ func (c *Core) suspicionDue(id memberID) {
 	}
 	if wait, ok := c.deaf(s); ok {
 		s.due = wait
-		c.timers.push(timer{wait, timerSuspicion, uint32(id)})
+		c.alarm(id, s, wait)
 		return
 	}
 	m := c.table.at(id)
@@ -110,7 +117,7 @@ func (c *Core) deaf(s *suspicion) (until instant, ok bool) {
 	if c.table.live < enough || c.heard > s.start || c.now >= last {
 		return never, false
 	}
-	return min(last, c.now.add(c.cfg.ProbeInterval)), true
+	return min(last, c.now.add(max(c.cfg.ProbeInterval, time.Millisecond))), true
 }
 
 // stallAfter is by how much a tick may be late before the core takes it that
@@ -127,7 +134,7 @@ func (c *Core) stalled(d time.Duration) {
 	for id := memberID(0); int(id) < c.table.used && len(c.suspects) > 0; id++ {
 		if s := c.suspects[id]; s != nil {
 			s.start, s.due = s.start.add(d), s.due.add(d)
-			c.timers.push(timer{s.due, timerSuspicion, uint32(id)})
+			c.alarm(id, s, s.due)
 		}
 	}
 }

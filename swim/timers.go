@@ -12,6 +12,17 @@ func (c *Core) at(t time.Time) instant        { return instant(t.Sub(c.epoch)) +
 func (c *Core) time(i instant) time.Time      { return c.epoch.Add(time.Duration(i - 1)) }
 func (i instant) add(d time.Duration) instant { return i + instant(d) }
 
+// times is d*n, or spanMax where that would be more: an interval scaled by the
+// size of the cluster must not overflow.
+func times(d time.Duration, n int64) time.Duration {
+	if n > 0 && d > spanMax/time.Duration(n) {
+		return spanMax
+	}
+	return d * time.Duration(n)
+}
+
+const spanMax = time.Duration(1 << 61) // 73 years
+
 // coarse is an instant in sixteenths of a second, rounded up: exact enough for
 // how long a member has been dead, in half the room.
 type coarse uint32
@@ -64,6 +75,33 @@ func (h *timers) push(t timer) {
 		i = parent
 	}
 	*h = s
+}
+
+// tidyTimers takes out the timers that have lost their sense once they are the
+// most: members that are suspected and refute, and pings relayed and answered,
+// leave them behind at whatever pace the network likes.
+func (c *Core) tidyTimers() {
+	all := c.timers
+	if len(all) < 64+4*(len(c.suspects)+len(c.relays)+len(c.late)) {
+		return
+	}
+	c.timers = all[:0] // which never grows past the one that is looked at
+	for _, t := range all {
+		if c.stands(t) {
+			c.timers.push(t)
+		}
+	}
+}
+
+func (c *Core) stands(t timer) bool {
+	switch t.kind {
+	case timerSuspicion:
+		s := c.suspects[memberID(t.key)]
+		return s != nil && s.alarm == t.at
+	case timerRelayNack, timerRelayEnd:
+		return c.relays[t.key] != nil
+	}
+	return true
 }
 
 func (h *timers) pop() timer {

@@ -59,6 +59,9 @@ func TestMatrix(t *testing.T) {
 	t.Run("complaints", func(t *testing.T) {
 		t.Logf("memberlist by itself printed:\n%s", logged.normalShapes())
 		for try := 0; try < controlTries && len(logged.abnormal()) > 0; try++ {
+			for _, c := range logged.abnormal() {
+				t.Logf("running the controls under %q again because of %s", c.trouble, c.shape)
+			}
 			rerunControls(t, told)
 		}
 		for _, c := range logged.abnormal() {
