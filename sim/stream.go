@@ -131,7 +131,7 @@ func (c *Cluster) serve(n *node, e *event) {
 
 // fail tells the initiator, one way later, that its connection came to nothing.
 func (c *Cluster) fail(st *stream, err error) {
-	if err == errReset {
+	if errors.Is(err, errReset) {
 		c.counts[Resets]++
 	}
 	c.refuse(st, int64(c.opts.Link.Delay))

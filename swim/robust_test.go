@@ -218,6 +218,21 @@ func TestNestedCompressionIsBounded(t *testing.T) {
 	}
 }
 
+// Nor must a small packet hold more messages than anybody would send: half a
+// million of them in 5 KB would keep a member busy for half a second.
+func TestNestedCompoundsAreBounded(t *testing.T) {
+	for name, leaf := range map[string][]byte{"empty": {}, "malformed": {byte(wire.TypePing)}, "user": {byte(wire.TypeUser)}} {
+		inner := compound(t, repeat(compound(t, repeat(leaf, 255)...), 70)...)
+		l := newLone(t, nil)
+		if err := l.Step(l.now, peerAddr(0), compound(t, repeat(inner, 15)...)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n, bad := len(l.Ready().Messages), l.Stats().Malformed; n > messagesMax || bad > messagesMax+100 {
+			t.Errorf("%s: %d messages were delivered, %d malformed", name, n, bad)
+		}
+	}
+}
+
 // However many pings a packet holds, it is answered with a few packets, and
 // a stranger with no more bytes than came in.
 func TestManyPingsInOnePacket(t *testing.T) {

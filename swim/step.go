@@ -11,10 +11,11 @@ import (
 
 // Step takes in a packet as [wire.Codec.Open] returned it: one message, which
 // may be a compound or compressed. It keeps nothing of msg. The error tells why
-// something in it changed nothing; every message in it was processed.
+// something in it changed nothing; every message in it was processed, as far as
+// the budget for one packet goes.
 func (c *Core) Step(now time.Time, from netip.AddrPort, msg []byte) error {
 	c.advance(now)
-	c.budget = budget{bytes: len(msg), answers: answersMax, plain: decompressMax}
+	c.budget = budget{bytes: len(msg), answers: answersMax, plain: decompressMax, parts: messagesMax}
 	return c.step(from, msg, 0)
 }
 
@@ -25,11 +26,16 @@ type budget struct {
 	bytes   int // to an address that is no member's, in one answer
 	answers int // packets to anybody
 	plain   int // bytes that decompression may make of it
+	parts   int // messages in its compounds
 }
 
 // answersMax is more than an honest packet asks for, which has one ping or
 // request at most, among broadcasts.
 const answersMax = 4
+
+// messagesMax is four times what an honest packet holds, which is one compound.
+// Compounds of compounds, compressed, would be half a million in 5 KB.
+const messagesMax = 4 * partsMax
 
 func (b *budget) answer() bool {
 	b.answers--
@@ -102,6 +108,10 @@ func (c *Core) stepCompound(from netip.AddrPort, body []byte, depth int) error {
 		part, ok := parts.Next()
 		if !ok {
 			break
+		}
+		if c.budget.parts--; c.budget.parts < 0 {
+			c.stats.Malformed++
+			return fmt.Errorf("%w: more than %d messages in a packet", ErrMalformed, messagesMax)
 		}
 		if err := c.step(from, part, depth+1); err != nil && first == nil {
 			first = err

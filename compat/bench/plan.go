@@ -45,8 +45,8 @@ func fullPlan() plan {
 		p.add(cluster(n, 0), 2, measure.Job{Group: "cluster", N: n, JoinLimit: time.Minute, Steady: 15 * time.Second, Kills: 2})
 		p.setups[len(p.setups)-1].joins = 2
 	}
-	p.add(cluster(500, 0), 2, measure.Job{Group: "cluster", N: 500, JoinLimit: 2 * time.Minute})
-	p.add(cluster(500, pace), 2, measure.Job{Group: "cluster", N: 500, Pace: pace, JoinLimit: 2 * time.Minute, Steady: 15 * time.Second, Kills: 1})
+	p.add(cluster(500, 0), 2, measure.Job{Group: "cluster", N: 500, JoinLimit: 90 * time.Second})
+	p.add(cluster(500, pace), 2, measure.Job{Group: "cluster", N: 500, Pace: pace, JoinLimit: 100 * time.Second, Steady: 15 * time.Second, Kills: 1})
 	p.add(setupBroadcast, 2, measure.Job{Group: "broadcast", N: 100, JoinLimit: time.Minute, Broadcasts: 6})
 	p.small(2, 2*time.Second, time.Second, 2, 2)
 	return p

@@ -44,10 +44,7 @@ const broadcastLimit = 15 * time.Second
 // broadcastGroup lets random members send 100 bytes to all, one after the
 // other.
 func broadcastGroup(sys system.System, job Job, res *Result) (err error) {
-	c, err := start(sys, job.N, true)
-	if err != nil {
-		return err
-	}
+	c := newCluster(sys, job.N, true)
 	defer func() { err = errors.Join(err, c.stop()) }()
 	j, err := c.join(job.Pace, job.JoinLimit)
 	if err != nil {

@@ -13,7 +13,9 @@ import (
 
 // cluster is N nodes of one system in this process, watched from outside.
 type cluster struct {
-	nodes   []system.Node // nil once killed
+	sys     system.System
+	spread  bool          // user broadcasts are measured
+	nodes   []system.Node // nil before it was started and once it was killed
 	names   []string
 	traffic system.Traffic
 	others  []atomic.Int32 // per node: members it has been told of, less those gone
@@ -23,27 +25,31 @@ type cluster struct {
 	rumor   atomic.Pointer[rumor]
 }
 
-// start makes n nodes that do not know each other yet.
-func start(sys system.System, n int, spread bool) (*cluster, error) {
-	c := &cluster{nodes: make([]system.Node, n), names: make([]string, n), others: make([]atomic.Int32, n)}
-	for i := range n {
-		c.names[i] = fmt.Sprintf("node-%04d", i)
-		node, err := sys.Start(system.Options{
-			Name:        c.names[i],
-			Compression: true,
-			Traffic:     &c.traffic,
-			Spread:      spread,
-			Observer:    c.observer(i, spread),
-		})
-		if err != nil {
-			return nil, errors.Join(err, c.stop())
-		}
-		c.nodes[i] = node
+// newCluster has room for n nodes, none of them started.
+func newCluster(sys system.System, n int, spread bool) *cluster {
+	c := &cluster{
+		sys: sys, spread: spread,
+		nodes: make([]system.Node, n), names: make([]string, n), others: make([]atomic.Int32, n),
 	}
-	return c, nil
+	for i := range c.names {
+		c.names[i] = fmt.Sprintf("node-%04d", i)
+	}
+	return c
 }
 
-func (c *cluster) observer(i int, spread bool) system.Observer {
+// start starts node i, which does not know any other yet.
+func (c *cluster) start(i int) error {
+	node, err := c.sys.Start(system.Options{
+		Name: c.names[i], Compression: true, Traffic: &c.traffic, Spread: c.spread, Observer: c.observer(i),
+	})
+	if err != nil {
+		return err
+	}
+	c.nodes[i] = node
+	return nil
+}
+
+func (c *cluster) observer(i int) system.Observer {
 	o := system.Observer{
 		Joined: func(string) { c.others[i].Add(1) },
 		Gone: func(name string) {
@@ -60,7 +66,7 @@ func (c *cluster) observer(i int, spread bool) system.Observer {
 		},
 		Warned: func() { c.warned.Add(1) },
 	}
-	if spread {
+	if c.spread {
 		o.Message = func(payload []byte) {
 			if r := c.rumor.Load(); r != nil {
 				r.received(i, payload)

@@ -15,10 +15,7 @@ const settleLimit = 45 * time.Second
 // then what it makes of kills.
 func clusterGroup(sys system.System, job Job, res *Result) (err error) {
 	b := readBase()
-	c, err := start(sys, job.N, false)
-	if err != nil {
-		return err
-	}
+	c := newCluster(sys, job.N, false)
 	defer func() { err = errors.Join(err, c.stop()) }()
 	j, err := c.join(job.Pace, job.JoinLimit)
 	if err != nil {
@@ -35,17 +32,24 @@ func clusterGroup(sys system.System, job Job, res *Result) (err error) {
 		res.Note("%d warnings and %d deaths declared while joining", w, c.gone.Load())
 	}
 	if job.Steady > 0 {
-		if !c.settle(settleLimit) {
+		switch {
+		case !j.reached:
+			res.Note("no agreement after %v; what follows is of a cluster that has not settled", job.JoinLimit)
+		case !c.settle(settleLimit):
 			res.Note("not settled %v after the join", settleLimit)
 		}
 		if err := c.steady(job.Steady, b, res); err != nil {
 			return err
 		}
 	}
-	if job.Kills > 0 {
-		return c.kills(job, res)
+	switch {
+	case job.Kills == 0:
+		return nil
+	case !j.reached:
+		res.Note("no kills, as there was no agreement on who lives")
+		return nil
 	}
-	return nil
+	return c.kills(job, res)
 }
 
 func (c *cluster) kills(job Job, res *Result) error {

@@ -20,18 +20,28 @@ type joined struct {
 	cpu       time.Duration
 }
 
-// join lets all nodes join the first one and waits until all agree.
+// join lets all nodes join the first one and waits until all agree. Without a
+// pace the nodes are started before, and join as fast as they can; with one,
+// each is started when its turn to join has come.
 func (c *cluster) join(pace int, limit time.Duration) (joined, error) {
+	for i := range c.nodes {
+		if pace > 0 && i > 0 {
+			break
+		}
+		if err := c.start(i); err != nil {
+			return joined{}, err
+		}
+	}
 	cpu, err := cpuTime()
 	if err != nil {
 		return joined{}, err
 	}
 	begin := time.Now()
 	j := &joiner{c: c, stop: begin.Add(limit)}
-	if pace > 0 {
-		j.paced(pace)
-	} else {
+	if pace == 0 {
 		j.parallel()
+	} else if err := j.paced(pace); err != nil {
+		return joined{}, err
 	}
 	out := joined{}
 	out.reached = until(time.Until(j.stop), 5*time.Millisecond, c.agreed)
@@ -89,13 +99,17 @@ func (j *joiner) parallel() {
 	close(queue)
 }
 
-// paced begins a join at each tick.
-func (j *joiner) paced(perSecond int) {
+// paced starts a node and lets it join at each tick.
+func (j *joiner) paced(perSecond int) error {
 	tick := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer tick.Stop()
 	for i := 1; i < len(j.c.nodes); i++ {
+		if err := j.c.start(i); err != nil {
+			return err
+		}
 		j.lastBegun = time.Now()
 		j.wg.Go(func() { j.one(i) })
 		<-tick.C
 	}
+	return nil
 }
