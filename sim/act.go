@@ -93,10 +93,14 @@ func (c *Cluster) checkLeft(n *node) {
 		if !other.live() || other.pauses > 0 || other.holds > 0 {
 			continue
 		}
-		if m, ok := other.core.Member(n.name); ok && m.State >= wire.StateDead {
+		m, ok := other.core.Member(n.name)
+		if !ok {
+			continue // a stranger there, as while its name belongs to another address
+		}
+		if m.State >= wire.StateDead {
 			return
 		}
-		m, ok := n.core.Member(other.name)
+		m, ok = n.core.Member(other.name)
 		there = there || ok && m.State == wire.StateAlive && m.Addr == c.addrs[other.addr]
 	}
 	if there {
