@@ -71,7 +71,7 @@ fuzz: ## each fuzz target for FUZZTIME (60s), then HOSTILE (a million) packets i
 			(set -x; cd $$d && $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) .); \
 		done; \
 	done
-	MUSTER_HOSTILE_PACKETS=$(HOSTILE) $(GO) test -count=1 -v -timeout 30m -run '^TestHostilePackets$$' .
+	MUSTER_HOSTILE_PACKETS=$(HOSTILE) $(GO) test -count=1 -timeout 30m -run '^TestHostilePackets$$' .
 
 .PHONY: sim
 sim: ## SCHEDULES (10000) random fault schedules at 3 to 9 nodes and LARGE (200) at 128

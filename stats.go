@@ -49,8 +49,8 @@ func (n *Node) Stats() Stats {
 		StreamErrors: c.streamErrors.Load(), StreamsRefused: c.streamsRefused.Load(),
 		MessagesSent: c.messagesSent.Load(), MessagesReceived: c.messagesReceived.Load(), MessagesDropped: c.messagesDropped.Load(),
 	}
-	if n.do(func(time.Time) { s.Stats = n.core.Stats() }) != nil {
-		return s
+	if err := n.do(func(time.Time) { s.Stats = n.core.Stats() }); err != nil {
+		s.Stats = swim.Stats{} // the core is gone with the node
 	}
 	return s
 }
