@@ -16,7 +16,7 @@ func quiet(t *testing.T, name string) Config {
 	t.Helper()
 	cfg := Local()
 	cfg.Name, cfg.Bind = name, "127.0.0.1:0"
-	var w io.Writer = io.Discard
+	w := io.Discard
 	if testing.Verbose() {
 		w = os.Stderr
 	}

@@ -1,6 +1,7 @@
 package muster
 
 import (
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
@@ -80,7 +81,7 @@ func (n *Node) note(e swim.Event) {
 	}
 	switch e.Kind {
 	case swim.EventConflict:
-		n.log.Error("another address claims the name of a member", "member", m.Name, "addr", m.Addr)
+		n.complain("another address claims the name of a member", m.Addr, fmt.Errorf("%w: %q", swim.ErrConflict, m.Name))
 	case swim.EventSuspect:
 		n.log.Info("member suspected", "member", m.Name, "addr", m.Addr, "by", e.From)
 	case swim.EventLeave:

@@ -13,7 +13,6 @@ type lostMember struct {
 	name string
 	addr netip.AddrPort
 	inc  uint32
-	told instant // when it was last told of its death
 }
 
 // lost remembers the latest dead, up to lostMax.

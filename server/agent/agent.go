@@ -101,8 +101,8 @@ func (a *Agent) startNode(cfg muster.Config, debugFaults bool) error {
 	node, err := muster.Start(cfg)
 	if err != nil {
 		if a.faults != nil { // Start closed it, unless it failed before it looked
-			if close := a.faults.Close(); !errors.Is(close, net.ErrClosed) {
-				err = errors.Join(err, close)
+			if cerr := a.faults.Close(); !errors.Is(cerr, net.ErrClosed) {
+				err = errors.Join(err, cerr)
 			}
 		}
 		return clusterError(cfg.Bind, err)

@@ -26,7 +26,7 @@ func options(t *testing.T, name string, seeds ...string) Options {
 	t.Helper()
 	cfg := muster.Local()
 	cfg.Name, cfg.Bind, cfg.Seeds = name, "127.0.0.1:0", seeds
-	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	cfg.Logger = slog.New(slog.DiscardHandler)
 	return Options{Config: cfg, API: "127.0.0.1:0"}
 }
 

@@ -50,7 +50,7 @@ func TestStreamsOutliveTheReadTimeout(t *testing.T) {
 // TestServerIsBounded: no client may hold a connection for ever without asking
 // for anything.
 func TestServerIsBounded(t *testing.T) {
-	s := newServer(http.NotFoundHandler(), true, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s := newServer(http.NotFoundHandler(), true, slog.New(slog.DiscardHandler))
 	if s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 {
 		t.Errorf("a bound is missing: %+v", s)
 	}

@@ -60,16 +60,15 @@ type Message struct {
 	Payload   []byte    `json:"payload"`   // base64 in JSON
 }
 
-// JoinRequest names addresses to join through; JoinResult says how many of
-// them answered.
-type (
-	JoinRequest struct {
-		Addrs []string `json:"addrs"`
-	}
-	JoinResult struct {
-		Joined int `json:"joined"`
-	}
-)
+// JoinRequest names addresses to join through.
+type JoinRequest struct {
+	Addrs []string `json:"addrs"`
+}
+
+// JoinResult says how many of them answered.
+type JoinResult struct {
+	Joined int `json:"joined"`
+}
 
 // MetaRequest replaces the agent's own metadata.
 type MetaRequest struct {
