@@ -16,14 +16,15 @@ type call struct {
 }
 
 // dispatcher calls the application, one call at a time, in order, from one
-// goroutine, which starts with the first call. What waits is bounded: events are folded, messages beyond the bound are dropped if they
+// goroutine, which starts with the first and ends when there has been none for
+// a while. What waits is bounded: events are folded, messages beyond the bound are dropped if they
 // came by packet, or wait with their stream.
 type dispatcher struct {
 	node *Node
 
 	mu       sync.Mutex
-	room     *sync.Cond // for reliable messages
-	work     *sync.Cond // for calls
+	room     *sync.Cond    // for reliable messages
+	work     chan struct{} // wakes the goroutine
 	queue    []call
 	spare    []call // the goroutine's, swapped with queue
 	events   int
@@ -41,15 +42,15 @@ const (
 
 func (d *dispatcher) init(n *Node) {
 	d.node, d.foldAt = n, eventQueueMax
-	d.room, d.work = sync.NewCond(&d.mu), sync.NewCond(&d.mu)
+	d.room, d.work = sync.NewCond(&d.mu), make(chan struct{}, 1)
 }
 
 func (d *dispatcher) close() {
 	d.mu.Lock()
 	d.closed, d.queue = true, nil
 	d.room.Broadcast()
-	d.work.Signal()
 	d.mu.Unlock()
+	d.signal()
 }
 
 // push queues a call with the lock held.
@@ -62,7 +63,7 @@ func (d *dispatcher) push(c call) {
 		d.running = true
 		go d.run()
 	}
-	d.work.Signal()
+	d.signal()
 }
 
 func (d *dispatcher) publish(events []Event) {
@@ -153,12 +154,36 @@ func (d *dispatcher) accept(m Message) {
 	d.push(call{message: m})
 }
 
-// run calls the application until the node is closed.
+func (d *dispatcher) signal() {
+	select {
+	case d.work <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+const (
+	callsKeep = 32          // calls whose memory is kept between batches
+	linger    = time.Second // how long the goroutine waits for more
+)
+
+// run calls the application until there has been nothing to say for a while.
 func (d *dispatcher) run() {
-	for {
-		batch, ok := d.next()
-		if !ok {
+	idle := time.NewTimer(linger)
+	defer idle.Stop()
+	for waited := false; ; {
+		batch, end := d.take(waited)
+		if end {
 			return
+		}
+		waited = false
+		if len(batch) == 0 {
+			idle.Reset(linger)
+			select {
+			case <-d.work:
+			case <-idle.C:
+				waited = true
+			}
+			continue
 		}
 		for i := range batch {
 			if d.node.ctx.Err() != nil {
@@ -166,31 +191,36 @@ func (d *dispatcher) run() {
 			}
 			d.call(&batch[i])
 		}
-		clear(batch)
+		d.give(batch)
 	}
 }
 
-// next waits for calls and takes them all.
-func (d *dispatcher) next() ([]call, bool) {
+// take returns the calls that wait; end tells the goroutine to go, because the
+// node is closed or there were none for long enough.
+func (d *dispatcher) take(waited bool) (batch []call, end bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for len(d.queue) == 0 && !d.closed {
-		d.work.Wait()
+	if d.closed || waited && len(d.queue) == 0 {
+		d.running = false
+		return nil, true
 	}
-	if d.closed {
-		return nil, false
+	if len(d.queue) > 0 {
+		batch, d.queue, d.spare = d.queue, d.spare, nil
+		d.events, d.foldAt = 0, eventQueueMax
 	}
-	if cap(d.spare) > callsKeep {
-		d.spare = nil // do not hold on to what a burst needed
-	}
-	batch := d.queue
-	d.queue, d.spare = d.spare[:0], batch
-	d.events, d.foldAt = 0, eventQueueMax
-	return batch, true
+	return batch, false
 }
 
-// callsKeep is how many calls' memory an idle dispatcher keeps.
-const callsKeep = 32
+// give takes a batch's memory back, unless a burst made it large.
+func (d *dispatcher) give(batch []call) {
+	if cap(batch) > callsKeep {
+		return
+	}
+	clear(batch)
+	d.mu.Lock()
+	d.spare = batch[:0]
+	d.mu.Unlock()
+}
 
 func (d *dispatcher) call(c *call) {
 	cfg := &d.node.cfg

@@ -267,7 +267,7 @@ func (c *Core) concludeProbe() {
 
 // lagShare is the part of the probe timeout by which a prober may be late and
 // still be a judge of others.
-const lagShare = 4
+const lagShare = 2
 
 // countLateNacks closes the account: relays that never answered, not even with
 // a nack, hint that the trouble is here (Lifeguard section 3.1).

@@ -42,11 +42,15 @@ var modes = []string{"compressed", "plain", "encrypted"}
 func fullPlan() plan {
 	var p plan
 	for _, n := range []int{50, 100, 200} {
-		p.add(cluster(n, 0), 2, measure.Job{Group: "cluster", N: n, JoinLimit: time.Minute, Steady: 15 * time.Second, Kills: 2})
+		p.add(cluster(n, 0), 2, measure.Job{
+			Group: "cluster", N: n, JoinLimit: 2 * time.Minute, Steady: 15 * time.Second, Kills: 2, Victims: 3 + n/100,
+		})
 		p.setups[len(p.setups)-1].joins = 2
 	}
 	p.add(cluster(500, 0), 2, measure.Job{Group: "cluster", N: 500, JoinLimit: 90 * time.Second})
-	p.add(cluster(500, pace), 2, measure.Job{Group: "cluster", N: 500, Pace: pace, JoinLimit: 100 * time.Second, Steady: 15 * time.Second, Kills: 1})
+	p.add(cluster(500, pace), 2, measure.Job{
+		Group: "cluster", N: 500, Pace: pace, JoinLimit: 100 * time.Second, Steady: 15 * time.Second, Kills: 1, Victims: 5,
+	})
 	p.add(setupBroadcast, 2, measure.Job{Group: "broadcast", N: 100, JoinLimit: time.Minute, Broadcasts: 6})
 	p.small(2, 2*time.Second, time.Second, 2, 2)
 	return p
@@ -54,7 +58,7 @@ func fullPlan() plan {
 
 func quickPlan() plan {
 	var p plan
-	p.add(cluster(50, 0), 1, measure.Job{Group: "cluster", N: 50, JoinLimit: time.Minute, Steady: 5 * time.Second, Kills: 1})
+	p.add(cluster(50, 0), 1, measure.Job{Group: "cluster", N: 50, JoinLimit: time.Minute, Steady: 5 * time.Second, Kills: 1, Victims: 3})
 	p.add(cluster(100, 0), 1, measure.Job{Group: "cluster", N: 100, JoinLimit: time.Minute, Steady: 5 * time.Second})
 	p.add(setupBroadcast, 1, measure.Job{Group: "broadcast", N: 100, JoinLimit: time.Minute, Broadcasts: 2})
 	p.small(1, 500*time.Millisecond, 250*time.Millisecond, 1, 1)

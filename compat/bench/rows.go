@@ -125,7 +125,7 @@ func (b *rowBuilder) growthRow() {
 }
 
 // noSlower allows for chance: when a dead member is first probed is random,
-// and a run has some twenty kills.
+// and that shows even over the fifty kills of a run.
 var noSlower = target{kind: atMostRatio, limit: 1.1, text: "≤ 1 ± 0.1"}
 
 func (b *rowBuilder) killRows() {

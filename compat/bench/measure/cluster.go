@@ -21,7 +21,7 @@ type cluster struct {
 	others  []atomic.Int32 // per node: members it has been told of, less those gone
 	warned  atomic.Uint64
 	gone    atomic.Uint64
-	death   atomic.Pointer[death]
+	deaths  atomic.Pointer[deaths]
 	rumor   atomic.Pointer[rumor]
 }
 
@@ -55,12 +55,12 @@ func (c *cluster) observer(i int) system.Observer {
 		Gone: func(name string) {
 			c.others[i].Add(-1)
 			c.gone.Add(1)
-			if d := c.death.Load(); d != nil && d.victim == name {
+			if d := c.about(i, name); d != nil {
 				d.declared(i)
 			}
 		},
 		Suspected: func(name string) {
-			if d := c.death.Load(); d != nil && d.victim == name {
+			if d := c.about(i, name); d != nil {
 				d.suspected()
 			}
 		},

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/musterhq/muster/compat/bench/system"
@@ -50,25 +49,6 @@ func clusterGroup(sys system.System, job Job, res *Result) (err error) {
 		return nil
 	}
 	return c.kills(job, res)
-}
-
-func (c *cluster) kills(job Job, res *Result) error {
-	if job.Steady == 0 && !c.settle(settleLimit) {
-		res.Note("not settled %v before the kills", settleLimit)
-	}
-	rnd := rand.New(rand.NewPCG(job.Seed, 1))
-	gone := c.gone.Load()
-	expected := uint64(0)
-	for range job.Kills {
-		expected += uint64(c.live() - 1)
-		if err := c.kill(rnd, res); err != nil {
-			return err
-		}
-	}
-	if extra := c.gone.Load() - gone; extra > expected {
-		res.Note("%d deaths declared of nodes that lived", extra-expected)
-	}
-	return nil
 }
 
 func (j joined) report(res *Result) {

@@ -21,8 +21,9 @@ type Job struct {
 	Mode   string `json:"mode,omitempty"` // pair: "compressed", "plain", "encrypted"
 
 	JoinLimit  time.Duration `json:"join_limit,omitempty"`
-	Steady     time.Duration `json:"steady,omitempty"` // length of the window; 0 skips it
-	Kills      int           `json:"kills,omitempty"`
+	Steady     time.Duration `json:"steady,omitempty"`  // length of the window; 0 skips it
+	Kills      int           `json:"kills,omitempty"`   // rounds
+	Victims    int           `json:"victims,omitempty"` // per round
 	Broadcasts int           `json:"broadcasts,omitempty"`
 	Seconds    float64       `json:"seconds,omitempty"` // pair and micro: length of one measurement
 	Seed       uint64        `json:"seed,omitempty"`

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -60,11 +61,11 @@ func (c *cluster) steady(window time.Duration, b base, res *Result) error {
 		return err
 	}
 	begin := time.Now()
-	goroutines := 0.0
-	const readings = 20
-	for range readings {
+	const readings = 21
+	var goroutines [readings]int
+	for i := range goroutines {
 		time.Sleep(window / readings)
-		goroutines += float64(runtime.NumGoroutine()-b.goroutines) / readings
+		goroutines[i] = runtime.NumGoroutine() - b.goroutines
 	}
 	cpu1, err := cpuTime()
 	if err != nil {
@@ -82,7 +83,8 @@ func (c *cluster) steady(window time.Duration, b base, res *Result) error {
 	res.Add("steady_stream_bytes", perNode(t0.StreamBytes, t1.StreamBytes))
 	res.Add("steady_alloc_bytes", perNode(m0.TotalAlloc, m1.TotalAlloc))
 	res.Add("steady_alloc_objects", perNode(m0.Mallocs, m1.Mallocs))
-	res.Add("steady_goroutines", goroutines/n)
+	slices.Sort(goroutines[:])
+	res.Add("steady_goroutines", float64(goroutines[readings/2])/n)
 	if w := c.warned.Load() - warned; w > 0 {
 		res.Note("%d warnings and %d deaths declared in the steady window", w, c.gone.Load()-gone)
 	}
