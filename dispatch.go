@@ -255,5 +255,7 @@ func (d *dispatcher) answer(a *swim.Ask) {
 		msgs = cfg.Broadcasts(a.Limit)
 	}
 	n := d.node
-	n.inbox.call(func(now time.Time) { n.core.Answer(now, a.ID, veto, msgs) })
+	if err := n.do(func(now time.Time) { n.core.Answer(now, a.ID, veto, msgs) }); err != nil {
+		return // closed: nobody waits for the answer
+	}
 }

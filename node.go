@@ -36,25 +36,28 @@ type Node struct {
 	transport Transport
 	addr      netip.AddrPort // advertised
 
-	core  *swim.Core // touched by the loop only
-	inbox inbox
-	calls dispatcher
-	seeds seeds
+	mu       sync.Mutex // guards what follows, up to the blank line
+	core     *swim.Core
+	timer    *time.Timer
+	armed    time.Time // what the timer is set to
+	changes  uint64    // of the core when the snapshot was last dropped
+	watchers []*watcher
+	joins    map[uint64]chan error // who waits for which push/pull
+	left     chan struct{}         // closed when a leave is done
+	sealed   []byte                // buffer for outgoing packets
 
 	snapshot atomic.Pointer[[]Member] // of AllMembers, nil when out of date
-	changes  uint64                   // of the core when the snapshot was last dropped
-	watchers []*watcher               // touched by the loop only
-	joins    map[uint64]chan error    // likewise
-	left     chan struct{}            // closed by the loop when a leave is done
+	calls    dispatcher
+	seeds    seeds
 
 	streams streamPool
 	inbound chan struct{} // counts streams being served
+	kept    atomic.Int32  // streams that wait for a next message
 	counts  counters
 
 	ctx    context.Context // ends with the node
 	cancel context.CancelFunc
 	work   sync.WaitGroup
-	sealed []byte // the loop's buffer for outgoing packets
 }
 
 // Start binds, starts and returns a node; joining Config.Seeds, if there are
@@ -107,11 +110,11 @@ func start(cfg Config, t Transport) (*Node, error) {
 	}
 	n.plain = n.codec
 	n.plain.Compress = false
-	n.inbox.init()
+	n.timer = time.NewTimer(0)
 	n.calls.init(n)
 	n.streams.init()
 	n.seeds.init(cfg.Seeds, n.defaultPort())
-	n.work.Go(n.run)
+	n.work.Go(n.loop)
 	n.work.Go(n.readPackets)
 	n.work.Go(n.acceptStreams)
 	if len(cfg.Seeds) > 0 {
@@ -137,6 +140,7 @@ func (n *Node) Close() error {
 		return nil
 	}
 	n.cancel()
+	n.timer.Stop()
 	err := n.transport.Close()
 	n.streams.close()
 	n.calls.close()
@@ -149,21 +153,6 @@ func (n *Node) Close() error {
 
 // Done is closed when the node is.
 func (n *Node) Done() <-chan struct{} { return n.ctx.Done() }
-
-// do runs f on the loop and waits for it.
-func (n *Node) do(f func(now time.Time)) error {
-	done := make(chan struct{})
-	n.inbox.call(func(now time.Time) {
-		f(now)
-		close(done)
-	})
-	select {
-	case <-done:
-		return nil
-	case <-n.ctx.Done():
-		return ErrClosed
-	}
-}
 
 // Leave tells the others that this node goes of its own will, and returns when
 // enough of them have confirmed it. The node still answers until it is closed,
@@ -199,9 +188,13 @@ func (n *Node) SetMeta(meta []byte) (err error) {
 	return err
 }
 
-// SetAckPayload sets what other nodes' OnPing gets from this one.
-func (n *Node) SetAckPayload(p []byte) error {
-	return n.do(func(time.Time) { n.core.SetAckPayload(p) })
+// SetAckPayload sets what other nodes' OnPing gets from this one, at most
+// swim.MetaMax bytes.
+func (n *Node) SetAckPayload(p []byte) (err error) {
+	if e := n.do(func(time.Time) { err = n.core.SetAckPayload(p) }); e != nil {
+		return e
+	}
+	return err
 }
 
 // Local returns this node's member.
@@ -243,21 +236,16 @@ func (n *Node) all() []Member {
 	if s := n.snapshot.Load(); s != nil {
 		return *s
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s := n.snapshot.Load(); s != nil {
+		return *s
+	}
 	var all []Member
-	collect := func(time.Time) {
-		if s := n.snapshot.Load(); s != nil {
-			all = *s
-			return
-		}
-		for m := range n.core.Members {
-			all = append(all, m)
-		}
-		sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
-		n.snapshot.Store(&all)
+	for m := range n.core.Members {
+		all = append(all, m)
 	}
-	if n.do(collect) != nil {
-		n.work.Wait() // then nobody else touches the core
-		collect(time.Time{})
-	}
+	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
+	n.snapshot.Store(&all)
 	return all
 }

@@ -29,11 +29,11 @@ func (n *Node) Send(ctx context.Context, to string, payload []byte) error {
 	}
 	defer n.streams.put(m.Addr, s)
 	reused := s.conn != nil
-	err = n.sendOn(ctx, s, m.Addr, payload)
+	err = n.sendOn(ctx, s, &m, payload)
 	if reused && errors.Is(err, io.EOF) {
 		// The peer has closed the stream before it answered, most likely
 		// restarted since the last message: it has not got this one.
-		err = n.sendOn(ctx, s, m.Addr, payload)
+		err = n.sendOn(ctx, s, &m, payload)
 	}
 	if err != nil {
 		if n.ctx.Err() != nil {
@@ -57,7 +57,7 @@ func (n *Node) lookup(name string) (Member, error) {
 }
 
 // sendOn writes one message and waits until it is taken in.
-func (n *Node) sendOn(ctx context.Context, s *peerStream, to netip.AddrPort, payload []byte) (err error) {
+func (n *Node) sendOn(ctx context.Context, s *peerStream, to *Member, payload []byte) (err error) {
 	defer func() {
 		if err != nil {
 			n.streams.drop(s)
@@ -69,7 +69,7 @@ func (n *Node) sendOn(ctx context.Context, s *peerStream, to netip.AddrPort, pay
 	}
 	b := s.buf[:0]
 	if s.conn == nil {
-		if err := n.connect(ctx, s, to, deadline); err != nil {
+		if err := n.connect(ctx, s, to.Addr, deadline); err != nil {
 			return err
 		}
 		b = n.codec.AppendLabelHeader(b)
@@ -99,7 +99,7 @@ func (n *Node) sendOn(ctx context.Context, s *peerStream, to netip.AddrPort, pay
 		return err
 	}
 	s.sent++
-	return n.taken(s)
+	return n.taken(s, to.Caps)
 }
 
 func (n *Node) connect(ctx context.Context, s *peerStream, to netip.AddrPort, deadline time.Time) error {
@@ -119,10 +119,16 @@ func (n *Node) connect(ctx context.Context, s *peerStream, to netip.AddrPort, de
 	return nil
 }
 
+// errRefused is what a muster peer says by closing a stream without an ack.
+var errRefused = errors.New("the peer closed the stream without taking the message in")
+
 // taken waits for the ack of a muster peer, or for a memberlist peer to close.
-func (n *Node) taken(s *peerStream) error {
+// Closing is an answer only from a peer that is not known to be muster.
+func (n *Node) taken(s *peerStream, caps wire.Caps) error {
 	msg, err := n.codec.ReadStreamMessage(s.r, packetMax)
 	switch {
+	case errors.Is(err, io.EOF) && s.sent == 1 && caps&wire.CapMuster != 0:
+		return errRefused
 	case errors.Is(err, io.EOF) && s.sent == 1:
 		n.streams.drop(s) // a memberlist peer: it has read the message
 		return nil

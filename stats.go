@@ -14,7 +14,7 @@ import (
 type counters struct {
 	packetsSent, packetsReceived   atomic.Uint64
 	bytesSent, bytesReceived       atomic.Uint64
-	sendErrors, malformed, dropped atomic.Uint64
+	sendErrors, malformed          atomic.Uint64
 	streamErrors, streamsRefused   atomic.Uint64
 	messagesSent, messagesReceived atomic.Uint64
 	messagesDropped, logged        atomic.Uint64
@@ -31,7 +31,6 @@ type Stats struct {
 	BytesReceived    uint64 `json:"bytes_received"`
 	SendErrors       uint64 `json:"send_errors"`
 	PacketsMalformed uint64 `json:"packets_malformed"` // could not be opened
-	PacketsDropped   uint64 `json:"packets_dropped"`   // the node could not keep up
 	StreamErrors     uint64 `json:"stream_errors"`
 	StreamsRefused   uint64 `json:"streams_refused"`
 	MessagesSent     uint64 `json:"messages_sent"` // by Send
@@ -46,7 +45,7 @@ func (n *Node) Stats() Stats {
 	s := Stats{
 		PacketsSent: c.packetsSent.Load(), PacketsReceived: c.packetsReceived.Load(),
 		BytesSent: c.bytesSent.Load(), BytesReceived: c.bytesReceived.Load(),
-		SendErrors: c.sendErrors.Load(), PacketsMalformed: c.malformed.Load(), PacketsDropped: c.dropped.Load(),
+		SendErrors: c.sendErrors.Load(), PacketsMalformed: c.malformed.Load(),
 		StreamErrors: c.streamErrors.Load(), StreamsRefused: c.streamsRefused.Load(),
 		MessagesSent: c.messagesSent.Load(), MessagesReceived: c.messagesReceived.Load(), MessagesDropped: c.messagesDropped.Load(),
 	}
@@ -70,21 +69,21 @@ func (n *Node) complain(what string, from netip.AddrPort, err error) {
 }
 
 // note logs what an operator wants to see of an event.
-func (n *Node) note(e swim.Event) {
+func (n *Node) note(e *Event) {
 	m := e.Member
 	level := slog.LevelDebug
-	if e.Kind == swim.EventSuspect || e.Kind == swim.EventLeave {
+	if e.Kind == MemberSuspect || e.Kind == MemberLeave {
 		level = slog.LevelInfo
 	}
-	if e.Kind != swim.EventConflict && !n.log.Enabled(n.ctx, level) {
+	if e.Kind != MemberConflict && !n.log.Enabled(n.ctx, level) {
 		return
 	}
 	switch e.Kind {
-	case swim.EventConflict:
+	case MemberConflict:
 		n.complain("another address claims the name of a member", m.Addr, fmt.Errorf("%w: %q", swim.ErrConflict, m.Name))
-	case swim.EventSuspect:
+	case MemberSuspect:
 		n.log.Info("member suspected", "member", m.Name, "addr", m.Addr, "by", e.From)
-	case swim.EventLeave:
+	case MemberLeave:
 		n.log.Info("member gone", "member", m.Name, "addr", m.Addr, "state", m.State.String(), "by", e.From)
 	default:
 		n.log.Debug("member "+e.Kind.String(), "member", m.Name, "addr", m.Addr, "incarnation", m.Incarnation)

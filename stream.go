@@ -18,6 +18,8 @@ const (
 	// inboundMax bounds the streams served at a time; memberlist's bound for
 	// push/pulls, of which thousands at once once exhausted a server's memory.
 	inboundMax = 128
+	// keptMax bounds the streams that muster peers keep open.
+	keptMax = 1024
 	// idleStream is how long a peer may keep a stream open for its next message.
 	idleStream = time.Minute
 )
@@ -41,10 +43,7 @@ func (n *Node) acceptStreams() {
 		}
 		select {
 		case n.inbound <- struct{}{}:
-			n.work.Go(func() {
-				defer func() { <-n.inbound }()
-				n.serve(conn)
-			})
+			n.work.Go(func() { n.serve(conn) })
 		default:
 			n.counts.streamsRefused.Add(1)
 			n.complain("stream refused", remote(conn), errTooManyStreams)
@@ -75,7 +74,8 @@ func (n *Node) serve(conn net.Conn) {
 	defer context.AfterFunc(n.ctx, func() { n.hangUp(conn) })()
 	from := remote(conn)
 	r := bufio.NewReader(conn)
-	s := served{n: n, conn: conn, r: r, from: from}
+	s := served{n: n, conn: conn, r: r, from: from, slot: true}
+	defer s.release()
 	err := s.deadline(n.cfg.StreamTimeout)
 	if err == nil {
 		err = n.codec.ReadLabel(r)
@@ -96,6 +96,7 @@ type served struct {
 	r        *bufio.Reader
 	from     netip.AddrPort
 	msg, out []byte // buffers, used again
+	slot     bool   // counted in Node.inbound
 	received uint32 // user messages, acknowledged to a muster peer
 }
 
@@ -190,7 +191,40 @@ func (s *served) user(msg []byte) error {
 	if err := s.write(s.msg); err != nil {
 		return err
 	}
-	return s.deadline(idleStream)
+	return s.idle()
+}
+
+// idle waits for the next message of a muster peer. Meanwhile the stream does
+// not count as one being served; of those that wait there may be more.
+func (s *served) idle() error {
+	if s.n.kept.Add(1) > keptMax {
+		s.n.kept.Add(-1)
+		return io.EOF // the peer will dial again
+	}
+	s.release()
+	err := s.deadline(idleStream)
+	if err == nil {
+		_, err = s.r.Peek(1)
+	}
+	s.n.kept.Add(-1)
+	if err != nil {
+		return io.EOF // it has nothing more to say
+	}
+	select {
+	case s.n.inbound <- struct{}{}:
+		s.slot = true
+		return s.deadline(s.n.cfg.StreamTimeout)
+	default:
+		s.n.counts.streamsRefused.Add(1)
+		return errTooManyStreams
+	}
+}
+
+func (s *served) release() {
+	if s.slot {
+		s.slot = false
+		<-s.n.inbound
+	}
 }
 
 // exchange does one stream that the core asked for.

@@ -144,6 +144,7 @@ func FuzzServeStream(f *testing.F) {
 func serveCanned(t *testing.T, n *Node, b []byte) (answers [][]byte) {
 	t.Helper()
 	c := &canned{in: bytes.NewReader(b)}
+	n.inbound <- struct{}{} // as acceptStreams does
 	n.serve(c)
 	if !c.closed {
 		t.Error("the stream was not closed")

@@ -9,8 +9,8 @@ import (
 	"github.com/musterhq/muster/swim"
 )
 
-// publish hands events on to OnEvent and to every watcher.
-func (n *Node) publish(core []swim.Event) {
+// publish hands events on to OnEvent and to every watcher, and returns them.
+func (n *Node) publish(core []swim.Event) []Event {
 	events := make([]Event, 0, len(core))
 	now := time.Now()
 	for _, e := range core {
@@ -18,7 +18,6 @@ func (n *Node) publish(core []swim.Event) {
 			n.calls.pinged(e)
 			continue
 		}
-		n.note(e)
 		events = append(events, Event{Kind: e.Kind, Member: e.Member, From: e.From, Time: now})
 	}
 	if n.cfg.OnEvent != nil && len(events) > 0 {
@@ -27,6 +26,7 @@ func (n *Node) publish(core []swim.Event) {
 	for _, w := range n.watchers {
 		w.push(events)
 	}
+	return events
 }
 
 // watcher is one subscription.
@@ -67,7 +67,7 @@ func (n *Node) Watch(ctx context.Context) iter.Seq[Event] {
 		if n.do(func(now time.Time) { n.addWatcher(w, now) }) != nil {
 			return
 		}
-		defer n.inbox.call(func(time.Time) { n.removeWatcher(w) })
+		defer n.turn(func(time.Time) { n.removeWatcher(w) })
 		for {
 			for _, e := range w.pop() {
 				if ctx.Err() != nil || !yield(e) {

@@ -310,7 +310,13 @@ func (c *Core) SetSeeds(seeds []netip.AddrPort) { c.seeds = append(c.seeds[:0], 
 
 // SetAckPayload sets what the acks of this member carry to the prober's
 // application; nil for nothing.
-func (c *Core) SetAckPayload(p []byte) { c.ack = append([]byte(nil), p...) }
+func (c *Core) SetAckPayload(p []byte) error {
+	if len(p) > MetaMax {
+		return fmt.Errorf("ack payload of %d bytes, at most %d: %w", len(p), MetaMax, ErrTooLarge)
+	}
+	c.ack = append([]byte(nil), p...)
+	return nil
+}
 
 // SetMeta announces new metadata under a new incarnation.
 func (c *Core) SetMeta(now time.Time, meta []byte) error {

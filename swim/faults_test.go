@@ -91,7 +91,9 @@ func nothing(Ready) {}
 // send him more than a bare ack, and not there at all.
 func TestForgedSourceGetsNothing(t *testing.T) {
 	l := newLone(t, func(c *Config) { c.Meta = bytes.Repeat([]byte("m"), 500) })
-	l.SetAckPayload(bytes.Repeat([]byte("p"), 500))
+	if err := l.SetAckPayload(bytes.Repeat([]byte("p"), 500)); err != nil {
+		t.Fatal(err)
+	}
 	l.meet(40, 1) // so that there is much to piggyback
 	attacker, victim := netip.MustParseAddrPort("192.0.2.66:666"), netip.MustParseAddrPort("198.51.100.7:53")
 	for _, name := range []string{"stranger", peerName(3), ""} {

@@ -90,7 +90,7 @@ func (l *leaving) confirm(seq uint32) bool {
 func (c *Core) checkLeave() {
 	n := 0
 	for id := range c.leave.told {
-		if c.table.at(id).live() {
+		if m := c.table.at(id); m.name != "" && m.live() {
 			n++
 		}
 	}

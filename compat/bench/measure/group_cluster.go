@@ -22,11 +22,6 @@ func clusterGroup(sys system.System, job Job, res *Result) (err error) {
 	}
 	trace("joined %+v, %d warnings", j, c.warned.Load())
 	j.report(res)
-	if j.reached {
-		if err := c.verify(); err != nil {
-			res.Note("after agreement %v", err)
-		}
-	}
 	if w := c.warned.Load(); w > 0 {
 		res.Note("%d warnings and %d deaths declared while joining", w, c.gone.Load())
 	}
@@ -39,6 +34,12 @@ func clusterGroup(sys system.System, job Job, res *Result) (err error) {
 		}
 		if err := c.steady(job.Steady, b, res); err != nil {
 			return err
+		}
+	}
+	// Not before the heap was read: a list of members may be kept.
+	if j.reached {
+		if err := c.verify(); err != nil {
+			res.Note("after agreement %v", err)
 		}
 	}
 	switch {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // parts are what the core, the simulator and their tests consist of.
@@ -42,17 +44,29 @@ func copyModule(from, to string) error {
 	return nil
 }
 
+// How long a sweep, and then the tests, may take. A mutant may well
+// keep the core busy for ever.
+const (
+	patience     = 5 * time.Minute
+	testPatience = time.Minute
+)
+
 // hunt runs the sweep and, if that finds nothing, the tests. It returns what
 // found something, "" when nothing did.
 func hunt(o *options, dir string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	bin := filepath.Join(dir, "sim.bin")
-	if out, err := command(dir, "go", "build", "-o", bin, "./sim/cmd/muster-sim").CombinedOutput(); err != nil {
+	if out, err := command(ctx, dir, "go", "build", "-o", bin, "./sim/cmd/muster-sim").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("it does not build: %w\n%s", err, out)
 	}
-	sweep := command(dir, bin, "-schedules", fmt.Sprint(o.schedules), "-large", fmt.Sprint(o.large), "-failures", "1", "-shrink", "0", "-out", "")
+	sweep := command(ctx, dir, bin, "-schedules", fmt.Sprint(o.schedules), "-large", fmt.Sprint(o.large), "-failures", "1", "-shrink", "0", "-out", "")
 	out, err := sweep.CombinedOutput()
-	if err == nil {
+	switch {
+	case err == nil:
 		return huntTests(dir)
+	case ctx.Err() != nil:
+		return "the sweep, which never ends", nil
 	}
 	if failed := new(exec.ExitError); !errors.As(err, &failed) {
 		return "", err
@@ -63,6 +77,7 @@ func hunt(o *options, dir string) (string, error) {
 var (
 	violation = regexp.MustCompile(`FAILED after (\d+) schedules: seed (\d+): invariant (\d+)`)
 	testName  = regexp.MustCompile(`--- FAIL: (\S+)`)
+	timedOut  = regexp.MustCompile(`running tests:\s+(\S+)`)
 	panicked  = regexp.MustCompile(`(?m)^(panic|fatal error): .*$`)
 )
 
@@ -79,7 +94,7 @@ func verdict(out string) string {
 
 // huntTests runs the tests of the core and of the simulator.
 func huntTests(dir string) (string, error) {
-	out, err := command(dir, "go", "test", "./swim", "./sim/...").CombinedOutput()
+	out, err := command(context.Background(), dir, "go", "test", "-timeout", testPatience.String(), "./swim", "./sim/...").CombinedOutput()
 	if err == nil {
 		return "", nil
 	}
@@ -92,6 +107,9 @@ func huntTests(dir string) (string, error) {
 			names = names[:n-1] // a subtest says more than its parent
 		}
 		names = append(names, m[1])
+	}
+	if m := timedOut.FindStringSubmatch(string(out)); m != nil {
+		names = append(names, m[1]+", which never ends")
 	}
 	if len(names) == 0 {
 		return "", fmt.Errorf("the tests do not run: %w\n%s", err, out)
@@ -107,8 +125,8 @@ func lastLine(out string) string {
 	return lines[len(lines)-1]
 }
 
-func command(dir, name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...)
+func command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	return cmd
