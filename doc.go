@@ -10,9 +10,9 @@
 //	...
 //	node.Join(ctx, "10.0.0.1", "10.0.0.2:7946")
 //
-// A [Node] costs three goroutines, whatever the size of the cluster: one owns
-// the protocol (package swim), one reads packets, one accepts streams. More
-// exist only while there is something for them to do.
+// A [Node] costs three goroutines, whatever the size of the cluster: one
+// waits for the protocol's next deadline, one reads packets, one accepts
+// streams. More exist only while there is something for them to do.
 //
 // Callbacks are never called concurrently and never under a lock: they may call
 // any method of the Node, and take their time. What the network needs at once,

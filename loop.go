@@ -12,7 +12,7 @@ import (
 // Whoever has something for the core takes it in hand himself, under Node.mu:
 // the reader of packets, the application's goroutines, the loop when time is
 // up. Handing everything to one goroutine costs, for each packet of an idle
-// node, a wake-up that is dearer than all the rest (docs/design/0005).
+// node, a wake-up that is dearer than all the rest (docs/design/0004).
 // Under the lock nothing blocks and no code of the application runs.
 
 // loop ticks the core when its deadline comes.

@@ -12,7 +12,8 @@ type Transport interface {
 	// for several. The bytes are valid only during the call. The error is
 	// net.ErrClosed after Close; any other is logged and reading goes on.
 	ReadPacket(handle func(b []byte, from netip.AddrPort)) error
-	// WritePacket sends one packet, best effort. It does not keep b.
+	// WritePacket sends one packet, best effort. It does not keep b, does not
+	// block, and does not call the node: the node is locked.
 	WritePacket(b []byte, to netip.AddrPort) error
 	// Dial opens a stream.
 	Dial(ctx context.Context, to netip.AddrPort) (net.Conn, error)

@@ -16,7 +16,7 @@
 //     questions. Its slices are valid until the next input.
 //  3. Arrange for the next Tick at Deadline.
 //
-// A Core is not safe for concurrent use: one goroutine owns it.
+// A Core is not safe for concurrent use: it has one owner at a time.
 //
 // Same configuration, same seed, same inputs: same outputs, on every platform.
 package swim
