@@ -54,6 +54,10 @@ type Codec struct {
 
 	// Compressors are accepted besides LZW.
 	Compressors map[Algorithm]Compressor
+
+	// MaxPacket bounds what a compressed packet may hold; 0 stands for the
+	// constant of that name. Transports other than UDP carry larger ones.
+	MaxPacket int
 }
 
 // Overhead returns the most bytes Seal adds to a message.
@@ -168,14 +172,14 @@ func (c *Codec) Open(packet, scratch []byte) (msg []byte, err error) {
 }
 
 // Decompress takes the message out of a compressed one, given the bytes after
-// its type byte. The result, at most MaxPacket bytes, lies in scratch if it
+// its type byte. The result, at most MaxPacket bytes (the codec's or the constant), lies in scratch if it
 // fits there; body may do so too, but then is overwritten. A compressed
 // message inside a compressed one is refused with ErrType: nobody sends it,
 // and it would square what a small packet can make us do.
 func (c *Codec) Decompress(body, scratch []byte) ([]byte, error) {
 	buf := packetBuffers.Get().(*[]byte)
 	defer packetBuffers.Put(buf)
-	out, err := c.decompress((*buf)[:0], body, MaxPacket)
+	out, err := c.decompress((*buf)[:0], body, max(c.MaxPacket, MaxPacket))
 	if err != nil {
 		return nil, err
 	}

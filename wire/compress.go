@@ -37,6 +37,32 @@ func AppendDecompressed(dst, body []byte, limit int) ([]byte, error) {
 	return appendDecompressed(dst, body, limit, nil)
 }
 
+// AppendCompressed writes msg compressed with the codec's Algorithm.
+func (c *Codec) AppendCompressed(dst, msg []byte) ([]byte, error) {
+	algo, err := c.compressor()
+	if err != nil {
+		return dst, err
+	}
+	return appendCompressed(dst, msg, c.Algorithm, algo)
+}
+
+// AppendDecompressed is like the function, with the codec's Compressors.
+func (c *Codec) AppendDecompressed(dst, body []byte, limit int) ([]byte, error) {
+	return appendDecompressed(dst, body, limit, c.Compressors)
+}
+
+// compressor returns the one for outgoing messages.
+func (c *Codec) compressor() (Compressor, error) {
+	if c.Algorithm == LZW {
+		return lzwCompressor{}, nil
+	}
+	algo, ok := c.Compressors[c.Algorithm]
+	if !ok {
+		return nil, fmt.Errorf("algorithm %d: %w", c.Algorithm, ErrCompression)
+	}
+	return algo, nil
+}
+
 func appendCompressed(dst, msg []byte, algo Algorithm, c Compressor) ([]byte, error) {
 	start := len(dst)
 	dst = appendMap(dst, TypeCompress, 2, 0)

@@ -181,7 +181,7 @@ func (m *Alive) Decode(body []byte) error {
 		n = m.inOrder(&r, n)
 	}
 	for i := 0; i < n && r.err == nil; i++ {
-		switch r.key(i, array, aliveOrder) {
+		switch key := r.key(i, array, aliveOrder); key {
 		case "Addr":
 			m.Addr = r.addr()
 		case "Incarnation":
@@ -197,11 +197,37 @@ func (m *Alive) Decode(body []byte) error {
 		case "M":
 			m.Caps = r.caps()
 		default:
-			r.skip()
+			if !m.field(&r, key) {
+				r.skip()
+			}
 		}
 	}
 	r.badAddr = !m.Addr.IsValid()
 	return r.end("alive")
+}
+
+// DecodeScoped reads the bytes after the type byte of a TypeScopedRumor. Scope
+// and Payload share memory with body.
+func (m *Rumor) DecodeScoped(body []byte) error {
+	if err := m.Decode(body); err != nil {
+		return err
+	}
+	if len(m.Payload) == 0 || m.Payload[0] == 0 || len(m.Payload)-1 < int(m.Payload[0]) {
+		return fmt.Errorf("rumor's scope: %w", ErrTruncated)
+	}
+	n := 1 + int(m.Payload[0])
+	m.Scope, m.Payload = aliasString(m.Payload[1:n]), m.Payload[n:]
+	return nil
+}
+
+// Decode reads the bytes after the type byte.
+func (m *Gone) Decode(body []byte) error {
+	*m = Gone{}
+	if len(body) < 4 {
+		return fmt.Errorf("gone: %w", ErrTruncated)
+	}
+	m.SeqNo = binary.BigEndian.Uint32(body)
+	return nil
 }
 
 // Decode reads the bytes after the type byte. Payload shares memory with body.

@@ -7,16 +7,21 @@ import "encoding/binary"
 // the one-letter key "M".
 const (
 	keyAddr         = "\xa4Addr"
+	keyAlias        = "\xa1A"
 	keyAlgo         = "\xa4Algo"
 	keyBuf          = "\xa3Buf"
 	keyCaps         = "\xa1M"
+	keyDetached     = "\xa1D"
 	keyError        = "\xa5Error"
 	keyFrom         = "\xa4From"
+	keyID           = "\xa1I"
 	keyIncarnation  = "\xabIncarnation"
 	keyJoin         = "\xa4Join"
+	keyLeaving      = "\xa1L"
 	keyMeta         = "\xa4Meta"
 	keyNack         = "\xa4Nack"
 	keyName         = "\xa4Name"
+	keyNamespace    = "\xa1N"
 	keyNode         = "\xa4Node"
 	keyNodes        = "\xa5Nodes"
 	keyPayload      = "\xa7Payload"
@@ -150,23 +155,41 @@ func appendAccusation(b []byte, t Type, from string, inc uint32, node string) []
 
 // Append writes the type byte and the message to b.
 func (m *Alive) Append(b []byte) []byte {
-	b = appendMap(b, TypeAlive, 6, m.Caps)
+	b = appendMap(b, TypeAlive, 6+m.keys(), m.Caps)
+	b = m.appendAlias(b)
 	b = appendAddr(append(b, keyAddr...), m.Addr)
+	b = m.appendMetaID(b)
+	b = m.appendID(b)
 	b = appendUint(append(b, keyIncarnation...), uint64(m.Incarnation))
+	b = m.appendLeaving(b)
 	b = appendCaps(b, m.Caps)
 	b = appendBytes(append(b, keyMeta...), m.Meta)
+	b = m.appendNamespace(b)
 	b = appendString(append(b, keyNode...), m.Node)
 	b = appendUint(append(b, keyPort...), uint64(m.Port))
 	return appendVersions(append(b, keyVsn...), &m.Versions)
 }
 
 // Append writes the type byte and the message to b: id and payload in fixed
-// places, since only muster reads them.
+// places, since only muster reads them. One with a scope has a type of its own,
+// so that a peer that knows no namespaces does not deliver it.
 func (m *Rumor) Append(b []byte) []byte {
-	b = append(b, byte(TypeRumor))
+	t := TypeRumor
+	if m.Scope != "" {
+		t = TypeScopedRumor
+	}
+	b = append(b, byte(t))
 	b = binary.BigEndian.AppendUint64(b, m.Origin)
 	b = binary.BigEndian.AppendUint64(b, m.Seq)
+	if m.Scope != "" {
+		b = append(append(b, byte(len(m.Scope))), m.Scope...)
+	}
 	return append(b, m.Payload...)
+}
+
+// Append writes the type byte and the message to b.
+func (m *Gone) Append(b []byte) []byte {
+	return binary.BigEndian.AppendUint32(append(b, byte(TypeGone)), m.SeqNo)
 }
 
 // AppendUser writes a user message as packets carry it: the type byte and the

@@ -55,17 +55,32 @@ func (m *Ack) inOrder(r *reader, n int) int {
 
 // inOrder reads fields while they come sorted and returns how many are left.
 func (m *Alive) inOrder(r *reader, n int) int {
+	if r.at(keyAlias, &n) {
+		m.Alias = r.str()
+	}
 	if r.at(keyAddr, &n) {
 		m.Addr = r.addr()
 	}
+	if r.at(keyDetached, &n) {
+		m.MetaID = r.uint(1<<64 - 1)
+	}
+	if r.at(keyID, &n) {
+		m.ID = r.uint(1<<64 - 1)
+	}
 	if r.at(keyIncarnation, &n) {
 		m.Incarnation = r.u32()
+	}
+	if r.at(keyLeaving, &n) {
+		m.Leaving = r.bool()
 	}
 	if r.at(keyCaps, &n) {
 		m.Caps = r.caps()
 	}
 	if r.at(keyMeta, &n) {
 		m.Meta = r.bytes()
+	}
+	if r.at(keyNamespace, &n) {
+		m.Namespace = r.str()
 	}
 	if r.at(keyNode, &n) {
 		m.Node = r.str()
@@ -81,17 +96,32 @@ func (m *Alive) inOrder(r *reader, n int) int {
 
 // inOrder reads fields while they come sorted and returns how many are left.
 func (m *PushNodeState) inOrder(r *reader, n int) int {
+	if r.at(keyAlias, &n) {
+		m.Alias = r.str()
+	}
 	if r.at(keyAddr, &n) {
 		m.Addr = r.addr()
 	}
+	if r.at(keyDetached, &n) {
+		m.MetaID = r.uint(1<<64 - 1)
+	}
+	if r.at(keyID, &n) {
+		m.ID = r.uint(1<<64 - 1)
+	}
 	if r.at(keyIncarnation, &n) {
 		m.Incarnation = r.u32()
+	}
+	if r.at(keyLeaving, &n) {
+		m.Leaving = r.bool()
 	}
 	if r.at(keyCaps, &n) {
 		m.Caps = r.caps()
 	}
 	if r.at(keyMeta, &n) {
 		m.Meta = r.bytes()
+	}
+	if r.at(keyNamespace, &n) {
+		m.Namespace = r.str()
 	}
 	if r.at(keyName, &n) {
 		m.Name = r.str()

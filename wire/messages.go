@@ -24,6 +24,12 @@ const (
 	TypeCRC          Type = 12
 	TypeError        Type = 13
 	TypeRumor        Type = 208 // muster only: a user broadcast with an identity
+	TypeSync         Type = 209 // muster only, framed: reconciliation of members
+	TypeRecord       Type = 210 // muster only: records, in packets
+	TypeRecordStream Type = 211 // muster only, framed: records, over streams
+	TypeMessage      Type = 212 // muster only, framed: requests, replies, messages with a topic
+	TypeGone         Type = 213 // muster only: the member pinged is no longer here
+	TypeScopedRumor  Type = 214 // muster only: a user broadcast within a namespace
 	TypeLabel        Type = 244
 )
 
@@ -53,8 +59,16 @@ func (s State) String() string {
 // not encoded at all, so that the bytes are then exactly memberlist's.
 type Caps uint8
 
-// CapMuster marks a peer that decodes TypeRumor and keeps user streams open.
-const CapMuster Caps = 1
+const (
+	// CapMuster marks a peer that decodes TypeRumor and keeps user streams open.
+	CapMuster Caps = 1
+	// CapSync marks a peer that answers TypeSync on a stream.
+	CapSync Caps = 2
+	// CapRecord marks a peer that takes part in the exchange of records.
+	CapRecord Caps = 4
+	// CapMessage marks a peer that takes TypeMessage on a stream.
+	CapMessage Caps = 8
+)
 
 // Versions are a member's protocol and delegate versions in wire order:
 // protocol min, max, current, delegate min, max, current.
@@ -116,6 +130,22 @@ type Dead struct {
 	From        string
 }
 
+// About is what a muster member says of itself beyond memberlist's fields, each
+// in a msgpack key of one letter (I, N, A, L, D) that memberlist skips and that is
+// absent when zero. A memberlist peer that passes an announcement on loses it.
+type About struct {
+	ID        uint64 // drawn by the process: a new one under an old name has another
+	Namespace string // path of the part of the cluster it belongs to
+	Alias     string // for people
+	Leaving   bool   // it goes soon and still serves
+	MetaID    uint64 // its metadata is a record, and this a hash of it; 0: it is Meta
+}
+
+// Gone answers a Ping whose Node is not the one that lives at the address now.
+type Gone struct {
+	SeqNo uint32
+}
+
 // Alive announces Node at Incarnation with its address and metadata.
 type Alive struct {
 	Incarnation uint32
@@ -125,6 +155,7 @@ type Alive struct {
 	Meta        []byte // nil when absent
 	Versions    Versions
 	Caps        Caps
+	About
 }
 
 // PushPullHeader precedes the node states of a push/pull.
@@ -145,6 +176,7 @@ type PushNodeState struct {
 	State       State
 	Versions    Versions
 	Caps        Caps
+	About
 }
 
 // UserHeader precedes the bytes of a user message on a stream.
@@ -158,5 +190,6 @@ type UserHeader struct {
 type Rumor struct {
 	Origin  uint64 // drawn at random by the originating process
 	Seq     uint64 // counts that process's broadcasts from 1
+	Scope   string // the originator's namespace; "" is everybody's
 	Payload []byte
 }

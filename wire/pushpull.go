@@ -20,15 +20,20 @@ func (h *PushPullHeader) Append(b []byte) []byte {
 
 // Append writes one member's state, which has no type byte.
 func (m *PushNodeState) Append(b []byte) []byte {
-	n := byte(7)
+	n := 7 + m.keys()
 	if m.Caps != 0 {
 		n++
 	}
 	b = append(b, codeFixMap|n)
+	b = m.appendAlias(b)
 	b = appendAddr(append(b, keyAddr...), m.Addr)
+	b = m.appendMetaID(b)
+	b = m.appendID(b)
 	b = appendUint(append(b, keyIncarnation...), uint64(m.Incarnation))
+	b = m.appendLeaving(b)
 	b = appendCaps(b, m.Caps)
 	b = appendBytes(append(b, keyMeta...), m.Meta)
+	b = m.appendNamespace(b)
 	b = appendString(append(b, keyName...), m.Name)
 	b = appendUint(append(b, keyPort...), uint64(m.Port))
 	b = appendInt(append(b, keyState...), int(m.State))
@@ -90,7 +95,7 @@ func (m *PushNodeState) read(r *reader) {
 		n = m.inOrder(r, n)
 	}
 	for i := 0; i < n && r.err == nil; i++ {
-		switch r.key(i, array, nodeStateOrder) {
+		switch key := r.key(i, array, nodeStateOrder); key {
 		case "Addr":
 			m.Addr = r.addr()
 		case "Incarnation":
@@ -108,10 +113,29 @@ func (m *PushNodeState) read(r *reader) {
 		case "M":
 			m.Caps = r.caps()
 		default:
-			r.skip()
+			if !m.field(r, key) {
+				r.skip()
+			}
 		}
 	}
 	r.badAddr = !m.Addr.IsValid()
+}
+
+// WithUserState returns a push/pull that has none with userState added, in new
+// memory. The error is that of a message that is no push/pull.
+func WithUserState(msg, userState []byte) ([]byte, error) {
+	r := reader{b: msg[1:]}
+	var h PushPullHeader
+	if err := h.decode(&r); err != nil {
+		return nil, err
+	}
+	if len(userState) > MaxUserState {
+		return nil, fmt.Errorf("user state of %d bytes: %w", len(userState), ErrTooLarge)
+	}
+	h.UserStateLen = len(userState)
+	states := msg[1+r.i:]
+	b := h.Append(make([]byte, 0, len(msg)+len(userState)+8))
+	return append(append(b, states...), userState...), nil
 }
 
 // DecodePushPull reads the bytes after the type byte and calls each for every

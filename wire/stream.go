@@ -106,14 +106,7 @@ func (c *Codec) appendBody(b, msg []byte) ([]byte, error) {
 	if !c.Compress {
 		return append(b, msg...), nil
 	}
-	var algo Compressor = lzwCompressor{}
-	if c.Algorithm != LZW {
-		var ok bool
-		if algo, ok = c.Compressors[c.Algorithm]; !ok {
-			return b, fmt.Errorf("algorithm %d: %w", c.Algorithm, ErrCompression)
-		}
-	}
-	out, err := appendCompressed(b, msg, c.Algorithm, algo)
+	out, err := c.AppendCompressed(b, msg)
 	if err != nil {
 		return b, err
 	}
@@ -170,7 +163,32 @@ func (c *Codec) ReadStreamMessage(r *bufio.Reader, limit int) ([]byte, error) {
 // streamType says whether t is a message, not a layer around messages and not
 // a packet-only one.
 func streamType(t Type) bool {
-	return t <= TypePushPull || t == TypeUser || t == TypeNack || t == TypeError
+	return t <= TypePushPull || t == TypeUser || t == TypeNack || t == TypeError || framed(t)
+}
+
+// framed says whether t is one of muster's own stream messages, which have
+// their length in front: type, length as four bytes big-endian, body.
+func framed(t Type) bool { return t == TypeSync || t == TypeRecordStream || t == TypeMessage }
+
+// framedHead is how long type and length are.
+const framedHead = 1 + 4
+
+// BeginFramed writes the type and leaves room for the length of what follows.
+func BeginFramed(b []byte, t Type) []byte { return append(b, byte(t), 0, 0, 0, 0) }
+
+// EndFramed fills in the length of the message that begins at start of b.
+func EndFramed(b []byte, start int) []byte {
+	binary.BigEndian.PutUint32(b[start+1:], uint32(len(b)-start-framedHead))
+	return b
+}
+
+// FramedBody returns what is inside a framed message, and whether its length is
+// what it says. It shares memory with msg.
+func FramedBody(msg []byte) ([]byte, bool) {
+	if len(msg) < framedHead || uint64(binary.BigEndian.Uint32(msg[1:])) != uint64(len(msg)-framedHead) {
+		return nil, false
+	}
+	return msg[framedHead:], true
 }
 
 // enveloped bounds how long a message of up to limit bytes can be once
@@ -216,6 +234,11 @@ func readPlain(r *bufio.Reader, t Type, limit int) ([]byte, error) {
 		var h UserHeader
 		c.header(h.Decode)
 		c.raw(h.UserMsgLen)
+	case TypeSync, TypeRecordStream, TypeMessage:
+		c.raw(framedHead - 1)
+		if c.err == nil {
+			c.raw(int(min(binary.BigEndian.Uint32(c.b[1:]), math.MaxInt32)))
+		}
 	default:
 		if !streamType(t) {
 			return nil, fmt.Errorf("type %d on a stream: %w", t, ErrType)

@@ -45,7 +45,12 @@ var vectorMessages = map[string]message{
 	"push-pull-caps":  &PushPullHeader{Nodes: 1, Caps: CapMuster},
 	"node-state-caps": &PushNodeState{Name: "a", Addr: local1, Port: 7946, Incarnation: 1, Versions: versions, Caps: CapMuster},
 	"hello":           &UserHeader{Caps: CapMuster},
-	"rumor":           &Rumor{Origin: 0x0102030405060708, Seq: 9, Payload: []byte("payload")},
+	"alive-about": &Alive{Node: "a", Incarnation: 1, Addr: local1, Port: 7946, Versions: versions, Caps: CapMuster,
+		About: About{ID: 0x0102030405060708, Namespace: "dev/a", Alias: "al", Leaving: true, MetaID: 5}},
+	"node-state-about": &PushNodeState{Name: "a", Addr: local1, Port: 7946, Incarnation: 1, Versions: versions,
+		About: About{ID: 7, Namespace: "n"}},
+	"gone":  &Gone{SeqNo: 70000},
+	"rumor": &Rumor{Origin: 0x0102030405060708, Seq: 9, Payload: []byte("payload")},
 }
 
 // vectorBytes are those that are layers, built by functions.
@@ -165,9 +170,9 @@ func fill(m message) error {
 		reflect.TypeFor[*Ping]():           &Ping{9, "old", local2, 9, "old", 9},
 		reflect.TypeFor[*IndirectPing]():   &IndirectPing{9, local1, 9, "old", true, local2, 9, "old", 9},
 		reflect.TypeFor[*Ack]():            &Ack{9, []byte("old"), 9},
-		reflect.TypeFor[*Alive]():          &Alive{9, "old", local2, 9, []byte("old"), Versions{9}, 9},
+		reflect.TypeFor[*Alive]():          &Alive{9, "old", local2, 9, []byte("old"), Versions{9}, 9, About{9, "old", "old", true, 9}},
 		reflect.TypeFor[*PushPullHeader](): &PushPullHeader{9, 9, true, 9},
-		reflect.TypeFor[*PushNodeState]():  &PushNodeState{"old", local2, 9, []byte("old"), 9, 9, Versions{9}, 9},
+		reflect.TypeFor[*PushNodeState]():  &PushNodeState{"old", local2, 9, []byte("old"), 9, 9, Versions{9}, 9, About{9, "old", "old", true, 9}},
 		reflect.TypeFor[*UserHeader]():     &UserHeader{9, 9},
 	}
 	old, ok := full[reflect.TypeOf(m)]
