@@ -74,11 +74,15 @@ func (c *Cluster) asked(n *node, a *swim.Ask) {
 // answer says yes, or now and then has something to broadcast.
 func (c *Cluster) answer(n *node, arg uint64) {
 	c.counts[Asked]++
-	var msgs [][]byte
-	if arg&1 != 0 && draw(c.linkSeed+uint64(n.id)+uint64(c.now), drawAgain)%16 == 0 {
-		msgs = [][]byte{[]byte("from " + n.name)}
+	switch {
+	case arg&1 == 0:
+		n.core.Answer(c.clock(n), arg>>1, nil)
+	case draw(c.linkSeed+uint64(n.id)+uint64(c.now), drawAgain)%16 == 0:
+		one := [][]byte{[]byte("from " + n.name)}
+		n.core.AnswerBroadcasts(c.clock(n), arg>>1, [][][]byte{one, one, one})
+	default:
+		n.core.AnswerBroadcasts(c.clock(n), arg>>1, nil)
 	}
-	n.core.Answer(c.clock(n), arg>>1, nil, msgs)
 	c.after(n)
 }
 

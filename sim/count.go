@@ -28,6 +28,10 @@ const (
 	StreamsFailed
 	Served
 	Resets
+	Rounds
+	Syncs
+	SyncsEqual
+	SyncsFull
 	Starts
 	Joins
 	Updates
@@ -55,7 +59,8 @@ var counterNames = [Counters]string{
 	Reordered: "packets reordered", Corrupted: "packets corrupted", Oversize: "packets over the MTU", Unreachable: "sends failed at once",
 	Overflowed: "socket buffers overflowed", Compounds: "compound packets", Compressed: "compressed packets",
 	Indirect: "indirect pings", Nacks: "nacks sent", NacksLost: "nacks missed", Streams: "streams opened", StreamPings: "stream pings",
-	StreamsFailed: "streams failed", Served: "streams served", Resets: "streams reset", Starts: "processes started",
+	StreamsFailed: "streams failed", Served: "streams served", Resets: "streams reset", Rounds: "further rounds on a stream",
+	Syncs: "syncs", SyncsEqual: "syncs of equal sets", SyncsFull: "syncs of all states", Starts: "processes started",
 	Joins: "joins seen", Updates: "updates seen", Suspicions: "suspicions seen", Recoveries: "suspicions recovered from",
 	Deaths: "deaths seen", Departures: "leaves seen", Overridden: "dead overridden by alive", Conflicts: "name conflicts",
 	FalseDeaths: "running members held dead", Confirmations: "suspicions confirmed", Refutations: "refutations", Reconnects: "reconnects",

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/musterhq/muster/swim"
 	"github.com/musterhq/muster/wire"
 )
 
@@ -86,4 +87,58 @@ func describeOne(t wire.Type, body []byte) string {
 		return "rubbish"
 	}
 	return text
+}
+
+// describeStream says in words what a stream begins with.
+func describeStream(kind swim.StreamKind, request []byte) string {
+	switch kind {
+	case swim.StreamPing:
+		return "ping"
+	case swim.StreamSync:
+		return describeSync(request)
+	default:
+		return "push/pull"
+	}
+}
+
+// describeSync says in words what a message of a sync holds.
+func describeSync(msg []byte) string {
+	var m wire.Sync
+	if err := m.Decode(msg); err != nil {
+		return "rubbish"
+	}
+	text := ""
+	switch m.Kind {
+	case wire.SyncRoot:
+		text = fmt.Sprintf("root of %d", m.Count)
+	case wire.SyncMore:
+		text = fmt.Sprintf("symbols [%d, %d)?", m.From, m.To)
+	case wire.SyncDiff:
+		text = fmt.Sprintf("wants %d", len(m.Wanted)/wire.HashSize)
+		if m.All {
+			text = "wants all"
+		}
+		text += ", tells" + describeStates(&m)
+	case wire.SyncEqual:
+		text = "equal"
+	case wire.SyncSymbols:
+		text = fmt.Sprintf("symbols [%d, %d) of %d", m.From, m.From+len(m.Symbols)/wire.SymbolSize, m.Count)
+	case wire.SyncStates:
+		text = "tells" + describeStates(&m)
+	}
+	return fmt.Sprintf("sync: %s (%d bytes)", text, len(msg))
+}
+
+func describeStates(m *wire.Sync) string {
+	var texts []string
+	m.EachState(func(s *wire.PushNodeState) {
+		texts = append(texts, fmt.Sprintf(" %s %s@%d", s.Name, StateName(s.State), s.Incarnation))
+	})
+	switch n := len(texts); {
+	case n == 0:
+		return " nothing"
+	case n > 6:
+		return fmt.Sprintf(" %d states", n)
+	}
+	return strings.Join(texts, ",")
 }

@@ -162,4 +162,7 @@ func (c *Counts) addStats(st swim.Stats) {
 	c[Refutations] += st.Refutations
 	c[Reconnects] += st.Reconnects
 	c[Stalls] += st.Stalls
+	c[Syncs] += st.Syncs
+	c[SyncsEqual] += st.SyncsEqual
+	c[SyncsFull] += st.SyncsFull
 }

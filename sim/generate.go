@@ -85,6 +85,9 @@ func drawTuning(r *rand.Rand, l Link) Tuning {
 	if maybe() {
 		set("compress=false")
 	}
+	if r.IntN(3) > 0 {
+		set("sync=true")
+	}
 	return t
 }
 

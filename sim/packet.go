@@ -107,6 +107,10 @@ func (c *Cluster) decodes(data []byte, depth int) error {
 		return new(wire.Alive).Decode(body)
 	case wire.TypeRumor:
 		return new(wire.Rumor).Decode(body)
+	case wire.TypeScopedRumor:
+		return new(wire.Rumor).DecodeScoped(body)
+	case wire.TypeGone:
+		return new(wire.Gone).Decode(body)
 	case wire.TypeUser:
 		return nil
 	default:

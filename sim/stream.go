@@ -14,12 +14,14 @@ var (
 	errReset   = errors.New("stream: connection reset")
 )
 
-// stream is one exchange under way.
+// stream is one exchange under way, in one round or several.
 type stream struct {
 	id       uint64
 	from     *node
 	fromLife uint32
-	to       int32 // number of the address
+	toLife   uint32 // of the acceptor, once there was an answer
+	rounds   int    // answers so far
+	to       int32  // number of the address
 	data     []byte
 	deadline int64
 	hash     uint64 // for its draws
@@ -43,6 +45,12 @@ func (c *Cluster) open(n *node, s *swim.Stream) {
 	c.streamNote(n, st, s.Kind)
 	e := c.at(st.deadline, evExpire, n.id)
 	e.str = st
+	c.say(n, st)
+}
+
+// say sends what the initiator has to say, now or when nothing holds it any
+// more.
+func (c *Cluster) say(n *node, st *stream) {
 	if n.holds > 0 {
 		id := c.slot()
 		c.slots[id] = event{kind: evOpen, node: int32(n.id), life: n.life, str: st}
@@ -52,8 +60,9 @@ func (c *Cluster) open(n *node, s *swim.Stream) {
 	c.connect(n, st)
 }
 
-// connect sends the handshake and the request: three times across the link.
-// What does not get through is left to the deadline.
+// connect sends the handshake and the request, which is three times across the
+// link, or a further request on the connection. What does not get through is
+// left to the deadline.
 func (c *Cluster) connect(n *node, st *stream) {
 	to := noNode
 	if st.to > 0 {
@@ -62,8 +71,11 @@ func (c *Cluster) connect(n *node, st *stream) {
 	if to < 0 {
 		return // no such machine
 	}
-	delay := int64(0)
-	for range 3 {
+	delay, times := int64(0), 3
+	if st.rounds > 0 {
+		times = 1
+	}
+	for range times {
 		d, ok := c.leg(n.id, int(to), st)
 		if !ok {
 			return
@@ -107,6 +119,11 @@ func (c *Cluster) serve(n *node, e *event) {
 		}
 		return
 	}
+	if st.rounds > 0 && st.toLife != n.life {
+		c.fail(st, errReset) // a connection of the process that was here before
+		return
+	}
+	st.toLife = n.life
 	c.hash.word(uint64(c.now))
 	c.hash.word(uint64(n.id)<<32 | uint64(e.addr))
 	c.hash.bytes(st.data)
@@ -124,6 +141,7 @@ func (c *Cluster) serve(n *node, e *event) {
 	if !ok {
 		return
 	}
+	c.answerNote(n, st, reply)
 	st.data = reply
 	back := c.at(c.now+delay, evReply, st.from.id)
 	back.str, back.life = st, st.fromLife
@@ -143,7 +161,8 @@ func (c *Cluster) refuse(st *stream, delay int64) {
 	e.str, e.life, e.arg = st, st.fromLife, 1
 }
 
-// finish hands the outcome of a stream to its initiator, once.
+// finish hands the outcome of a stream, or of a round of it, to its initiator,
+// once.
 func (c *Cluster) finish(n *node, st *stream, reply []byte, err error) {
 	if st.done || n.core == nil || n.life != st.fromLife {
 		return
@@ -164,7 +183,19 @@ func (c *Cluster) finish(n *node, st *stream, reply []byte, err error) {
 	if c.opts.Trace != nil {
 		c.note("%s: stream %d: %v", n.name, st.id, err)
 	}
-	n.core.StreamDone(c.clock(n), st.id, reply, err)
+	next := n.core.StreamDone(c.clock(n), st.id, reply, err)
 	poison(reply)
 	c.after(n)
+	if next == nil {
+		return
+	}
+	if err != nil {
+		c.violate(n, Inside, "wants to go on with a stream that failed: %v", err)
+		return
+	}
+	c.counts[Rounds]++
+	st.done, st.data = false, next
+	st.rounds++
+	c.streamNote(n, st, swim.StreamSync)
+	c.say(n, st)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/swim"
+	"github.com/musterhq/muster/wire"
 )
 
 // LineKind tells what a line of the trace is about.
@@ -81,21 +82,35 @@ func (c *Cluster) nameAt(addr int32) string {
 }
 
 func (c *Cluster) streamNote(n *node, st *stream, kind swim.StreamKind) {
-	if c.opts.Trace == nil {
-		return
+	if c.opts.Trace != nil {
+		text := describeStream(kind, st.data)
+		c.opts.Trace(Line{At: c.Now(), Kind: LineStream, From: n.name, To: c.nameAt(st.to), Text: text})
 	}
-	text := "push/pull"
-	if kind == swim.StreamPing {
-		text = "ping"
+}
+
+// answerNote notes the answer of a sync; that to others tells nothing.
+func (c *Cluster) answerNote(n *node, st *stream, reply []byte) {
+	if c.opts.Trace != nil && len(reply) > 0 && wire.Type(reply[0]) == wire.TypeSync {
+		c.opts.Trace(Line{At: c.Now(), Kind: LineStream, From: n.name, To: st.from.name, Text: describeSync(reply)})
 	}
-	c.opts.Trace(Line{At: c.Now(), Kind: LineStream, From: n.name, To: c.nameAt(st.to), Text: text})
 }
 
 func (c *Cluster) eventNote(n *node, e *swim.Event) {
+	switch e.Kind {
+	case swim.EventSilent, swim.EventCaps, swim.EventForgotten:
+		return // not what a story is about
+	}
 	if c.opts.Trace == nil {
 		return
 	}
 	c.opts.Trace(Line{At: c.Now(), Kind: LineEvent, From: n.name, To: e.Member.Name, Text: describeEvent(e)})
+}
+
+func orSomebody(name string) string {
+	if name == "" {
+		return "others"
+	}
+	return name
 }
 
 func describeEvent(e *swim.Event) string {
@@ -114,9 +129,18 @@ func describeEvent(e *swim.Event) string {
 		return fmt.Sprintf("%s is claimed by %v", what, m.Addr)
 	case swim.EventPing:
 		return fmt.Sprintf("%s answered in %v", what, e.RTT)
+	case swim.EventStreamOnly:
+		return what + " answers over a stream only"
+	case swim.EventLeaving:
+		return what + " is leaving"
+	case swim.EventAccused:
+		return fmt.Sprintf("%s refutes being %s, said by %s", what, StateName(e.As), orSomebody(e.From))
 	default:
-		if e.From == m.Name {
+		if e.From == m.Name && m.State == wire.StateLeft {
 			return what + " leaves"
+		}
+		if e.From == "" {
+			return what + " is replaced by another process"
 		}
 		return fmt.Sprintf("%s is declared %s by %s", what, StateName(m.State), e.From)
 	}

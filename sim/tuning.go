@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/swim"
+	"github.com/musterhq/muster/wire"
 )
 
 // Tuning is a configuration in words: a preset (lan, wan or local), then what
@@ -44,6 +45,7 @@ var setters = map[string]func(c *swim.Config, v string) error{
 	"vetalive":   boolean(func(c *swim.Config) *bool { return &c.VetAlive }),
 	"vetmerge":   boolean(func(c *swim.Config) *bool { return &c.VetMerge }),
 	"pull":       boolean(func(c *swim.Config) *bool { return &c.PullBroadcasts }),
+	"sync":       capability(wire.CapSync),
 	"rtt":        boolean(func(c *swim.Config) *bool { return &c.ReportRTT }),
 }
 
@@ -64,6 +66,16 @@ func integer(field func(*swim.Config) *int) func(*swim.Config, string) error {
 func boolean(field func(*swim.Config) *bool) func(*swim.Config, string) error {
 	return func(c *swim.Config, v string) (err error) {
 		*field(c), err = strconv.ParseBool(v)
+		return err
+	}
+}
+
+func capability(bit wire.Caps) func(*swim.Config, string) error {
+	return func(c *swim.Config, v string) error {
+		on, err := strconv.ParseBool(v)
+		if c.Caps &^= bit; on {
+			c.Caps |= bit
+		}
 		return err
 	}
 }

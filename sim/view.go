@@ -101,7 +101,12 @@ func (c *Cluster) observe(n *node, e *swim.Event) {
 	c.hash.text(e.Member.Name)
 	c.hash.word(uint64(e.Member.Incarnation))
 	c.eventNote(n, e)
-	if c.opts.Unchecked || e.Kind == swim.EventConflict || e.Kind == swim.EventPing {
+	switch e.Kind {
+	case swim.EventAccused, swim.EventLeaving, swim.EventPing, swim.EventSilent, swim.EventStreamOnly,
+		swim.EventCaps, swim.EventForgotten:
+		return
+	}
+	if c.opts.Unchecked || e.Kind == swim.EventConflict {
 		if e.Kind == swim.EventConflict {
 			c.counts[Conflicts]++
 		}
@@ -182,7 +187,9 @@ func (c *Cluster) observeLeave(n *node, s *seen, e *swim.Event) {
 		c.violate(n, Graceful, "%s left, but is said to have died", m.Name)
 	default:
 		c.counts[Deaths]++
-		c.countFalse(m)
+		if e.From != "" { // otherwise another process has taken its place
+			c.countFalse(m)
+		}
 	}
 	if m.State == wire.StateDead && e.From == n.name && n.ticking {
 		// A verdict of its own; one that comes in a packet is an echo of it.

@@ -2,14 +2,16 @@ package swim
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/musterhq/muster/wire"
 )
 
 // refute outbids an accusation of this member (SWIM section 4.2). It costs
 // health: whoever is accused probably gave cause (Lifeguard section 3.1).
-func (c *Core) refute(accused uint32) {
+func (c *Core) refute(accused uint32, by string, as wire.State) {
 	c.outbid(accused)
+	c.event(Event{Kind: EventAccused, Member: c.export(selfID), From: strings.Clone(by), As: as})
 	c.changes++
 	c.stats.Refutations++
 	c.adjustHealth(+1)
@@ -45,7 +47,7 @@ func (c *Core) suspect(s *wire.Suspect) error {
 	case !plausible(s.Incarnation, m.inc):
 		return c.implausible()
 	case id == selfID:
-		return c.accused(s.Incarnation)
+		return c.accused(s.Incarnation, s.From, wire.StateSuspect)
 	}
 	if running := c.suspects[id]; running != nil {
 		if !c.confirm(id, running, s.From) {
@@ -84,11 +86,11 @@ func (c *Core) accuse(id memberID, inc uint32) {
 	}
 }
 
-func (c *Core) accused(inc uint32) error {
+func (c *Core) accused(inc uint32, by string, as wire.State) error {
 	if c.leave.left {
 		return c.ignored("accused after leaving")
 	}
-	c.refute(inc)
+	c.refute(inc, by, as)
 	return nil
 }
 
@@ -108,7 +110,7 @@ func (c *Core) dead(d *wire.Dead) error {
 	case !plausible(d.Incarnation, m.inc):
 		return c.implausible()
 	case id == selfID:
-		return c.accused(d.Incarnation)
+		return c.accused(d.Incarnation, d.From, wire.StateDead)
 	case !m.live():
 		// Remember the highest: an older alive must not resurrect it.
 		m.inc = d.Incarnation
@@ -121,8 +123,11 @@ func (c *Core) dead(d *wire.Dead) error {
 
 // bury makes a live member dead, or left when it said so itself.
 func (c *Core) bury(id memberID, d *wire.Dead) {
-	m := c.table.at(id)
-	delete(c.suspects, id)
+	m, confirmations := c.table.at(id), 0
+	if s := c.suspects[id]; s != nil {
+		confirmations = len(s.accusers) - 1
+		delete(c.suspects, id)
+	}
 	c.changes++
 	m.inc = d.Incarnation
 	state := wire.StateDead
@@ -133,7 +138,7 @@ func (c *Core) bury(id memberID, d *wire.Dead) {
 	}
 	c.table.setState(id, state, c.now)
 	c.passOn(id, func(b []byte) []byte { return d.Append(b) })
-	c.event(Event{Kind: EventLeave, Member: c.export(id), From: c.nameOf(d.From)})
+	c.event(Event{Kind: EventLeave, Member: c.export(id), From: c.nameOf(d.From), OldMeta: m.prof.meta, Confirmations: confirmations})
 	if c.nextReap == never {
 		c.nextReap = c.now.add(c.reapEvery())
 	}

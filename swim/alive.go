@@ -76,9 +76,14 @@ func (c *Core) alive(a *wire.Alive, o origin) error {
 func (c *Core) admit(a *wire.Alive, o origin) error {
 	addr := a.Addr.Unmap()
 	switch {
+	case !Related(a.Namespace, c.cfg.Namespace):
+		return c.ignored("member of another namespace")
 	case !addr.IsValid() || addr.IsUnspecified() || a.Port == 0 || a.Node == "" || len(a.Node) > NameMax || len(a.Meta) > MetaMax:
 		c.stats.Refused++
 		return refused("name, address or metadata out of bounds")
+	case len(a.Alias) > wire.MaxAlias || !ValidNamespace(a.Namespace):
+		c.stats.Refused++
+		return refused("alias or namespace out of bounds")
 	case !compatible(a.Versions, c.table.at(selfID).prof.versions):
 		c.stats.Refused++
 		return refused("protocol or delegate versions do not overlap")
@@ -118,12 +123,14 @@ func (c *Core) aliveSelf(a *wire.Alive) error {
 	switch {
 	case c.leave.left || a.Incarnation < self.inc:
 		return c.ignored("old news of this member")
-	case a.Incarnation == self.inc && string(a.Meta) == string(self.prof.meta) && a.Versions == self.prof.versions:
+	case a.Incarnation == self.inc && string(a.Meta) == string(self.prof.meta) && a.Versions == self.prof.versions &&
+		(a.ID == 0 || a.ID == self.id):
 		return c.ignored("known of this member")
 	case !plausible(a.Incarnation, self.inc):
 		return c.implausible()
 	}
-	c.refute(a.Incarnation)
+	// It has other metadata, or was said by a former process under this name.
+	c.refute(a.Incarnation, "", wire.StateAlive)
 	return nil
 }
 
@@ -139,7 +146,7 @@ func (c *Core) aliveKnown(id memberID, a *wire.Alive, o origin) error {
 		reclaim = true
 	}
 	if a.Incarnation == m.inc && addr == m.addr() {
-		m.caps |= a.Caps
+		c.learnCaps(id, a.Caps)
 		c.echo(id)
 	}
 	switch {
@@ -166,6 +173,19 @@ func (c *Core) aliveKnown(id memberID, a *wire.Alive, o origin) error {
 	return nil
 }
 
+// learnCaps takes in what a member is heard to understand.
+func (c *Core) learnCaps(id memberID, caps wire.Caps) {
+	m := c.table.at(id)
+	if caps&^m.caps == 0 {
+		return
+	}
+	m.caps |= caps
+	c.changes++
+	if m.live() {
+		c.event(Event{Kind: EventCaps, Member: c.export(id)})
+	}
+}
+
 // echo notes that somebody else passes on what waits here about a member. While
 // more waits than fits a packet, in a wave of joins, that spares the others one
 // more copy; what a few then miss, the push/pulls that follow a join bring.
@@ -181,9 +201,22 @@ func (c *Core) accept(id memberID, a *wire.Alive, o origin) {
 	before := *m
 	c.changes++
 	delete(c.suspects, id)
-	m.inc, m.caps = a.Incarnation, a.Caps
+	m.inc = a.Incarnation
 	m.setAddr(a.Addr.Unmap(), a.Port)
-	c.table.setProfile(m, a.Meta, a.Versions)
+	about := a.About
+	if m.caps = a.Caps; a.Caps == 0 && about.ID == 0 && before.live() {
+		about, m.caps = before.about(), before.caps // a memberlist member that passed it on has lost them
+	}
+	restarted := before.live() && before.id != 0 && before.id != about.ID
+	if restarted {
+		// Another process has taken the place of the one that was known.
+		c.stats.Deaths++
+		gone := c.exportRow(&before)
+		gone.State = wire.StateDead
+		c.event(Event{Kind: EventLeave, Member: gone, OldMeta: gone.Meta})
+		before.state = wire.StateDead
+	}
+	c.table.setProfile(m, a.Meta, a.Versions, about)
 	if m.state != wire.StateAlive {
 		c.table.setState(id, wire.StateAlive, c.now)
 	}
@@ -197,9 +230,19 @@ func (c *Core) accept(id memberID, a *wire.Alive, o origin) {
 	case before.state == wire.StateSuspect:
 		c.event(Event{Kind: EventRecover, Member: c.export(id)})
 	}
-	if before.live() && (before.prof != m.prof || before.ip != m.ip || before.port != m.port) {
-		c.event(Event{Kind: EventUpdate, Member: c.export(id)})
+	if before.live() && (before.prof != m.prof && !onlyLeaving(before.prof, m.prof) || before.ip != m.ip || before.port != m.port) {
+		c.event(Event{Kind: EventUpdate, Member: c.export(id), OldMeta: before.prof.meta})
 	}
+	if m.prof.leaving && (!before.live() || !before.prof.leaving) {
+		c.event(Event{Kind: EventLeaving, Member: c.export(id), OldMeta: m.prof.meta})
+	}
+	c.evict(id)
+}
+
+// onlyLeaving says whether two profiles differ in nothing but the intent to
+// leave, which has an event of its own.
+func onlyLeaving(a, b *profile) bool {
+	return b.is(a.meta, a.versions, wire.About{Namespace: a.namespace, Alias: a.alias, Leaving: b.leaving, MetaID: a.metaID})
 }
 
 // announce queues the alive message of a member; it replaces whatever was
@@ -208,7 +251,7 @@ func (c *Core) announce(id memberID) *broadcast {
 	m := c.table.at(id)
 	a := wire.Alive{
 		Incarnation: m.inc, Node: m.name, Addr: m.addr().Addr(), Port: m.port,
-		Meta: m.prof.meta, Versions: m.prof.versions, Caps: m.caps,
+		Meta: m.prof.meta, Versions: m.prof.versions, Caps: m.caps, About: m.about(),
 	}
 	b := c.queue.add(uint64(id))
 	b.msg = a.Append(slices.Grow(b.msg, 64+len(a.Node)+len(a.Meta)))
@@ -222,7 +265,7 @@ func (c *Core) conflict(m *member, a *wire.Alive) error {
 	c.stats.Conflicts++
 	c.event(Event{Kind: EventConflict, Member: Member{
 		Name: m.name, Addr: netip.AddrPortFrom(a.Addr, a.Port), State: wire.StateAlive, Incarnation: a.Incarnation,
-		Meta: append([]byte(nil), a.Meta[:min(len(a.Meta), MetaMax)]...), Versions: a.Versions, Since: c.time(c.now),
+		Meta: append([]byte(nil), a.Meta[:min(len(a.Meta), MetaMax)]...), Versions: a.Versions, Since: c.time(c.now), ID: a.ID,
 	}})
 	return ErrConflict
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/musterhq/muster/wire"
@@ -17,6 +18,7 @@ type pendingAsk struct {
 	stream uint64 // whose Done the merge is, 0 for none
 	join   bool
 	origin origin
+	why    purpose // of an AskTargets
 }
 
 // asksMax bounds what waits. What does not fit is dropped, as a lost packet
@@ -50,9 +52,11 @@ func (c *Core) askAlive(a *wire.Alive, o origin) bool {
 	own := *a
 	own.Node = string(append([]byte(nil), a.Node...))
 	own.Meta = append([]byte(nil), a.Meta...)
+	own.Alias, own.Namespace = strings.Clone(a.Alias), strings.Clone(a.Namespace)
 	m := Member{
 		Name: own.Node, Addr: netip.AddrPortFrom(a.Addr.Unmap(), a.Port), State: wire.StateAlive,
 		Incarnation: a.Incarnation, Meta: own.Meta, Versions: a.Versions, Caps: a.Caps, Since: c.time(c.now),
+		ID: a.ID, Alias: own.Alias, Namespace: own.Namespace, Leaving: a.Leaving,
 	}
 	c.ask(Ask{Kind: AskAlive, Members: []Member{m}}, pendingAsk{alive: &own, origin: o})
 	return true
@@ -65,6 +69,7 @@ func (c *Core) askMerge(msg []byte, p pendingAsk) error {
 		peers = append(peers, Member{
 			Name: s.Name, Addr: netip.AddrPortFrom(s.Addr, s.Port), State: s.State,
 			Incarnation: s.Incarnation, Meta: s.Meta, Versions: s.Versions, Caps: s.Caps,
+			ID: s.ID, Alias: s.Alias, Namespace: s.Namespace, Leaving: s.Leaving,
 		})
 		return nil
 	})
@@ -77,12 +82,21 @@ func (c *Core) askMerge(msg []byte, p pendingAsk) error {
 	return errAsked
 }
 
-// Answer takes the answer to an Ask: veto is nil for consent; msgs are the
-// broadcasts that were asked for, which are copied.
-func (c *Core) Answer(now time.Time, id uint64, veto error, msgs [][]byte) {
+// AnswerBroadcasts takes the answer to an AskBroadcasts: the messages for each
+// target, which are copied.
+func (c *Core) AnswerBroadcasts(now time.Time, id uint64, msgs [][][]byte) {
+	c.advance(now)
+	if p, ok := c.asks[id]; ok && p.kind == AskBroadcasts {
+		delete(c.asks, id)
+		c.gossipUser(msgs)
+	}
+}
+
+// Answer takes the answer to an AskAlive or AskMerge: veto is nil for consent.
+func (c *Core) Answer(now time.Time, id uint64, veto error) {
 	c.advance(now)
 	p, ok := c.asks[id]
-	if !ok {
+	if !ok || p.kind != AskAlive && p.kind != AskMerge {
 		return
 	}
 	delete(c.asks, id)
@@ -105,13 +119,32 @@ func (c *Core) Answer(now time.Time, id uint64, veto error, msgs [][]byte) {
 		if p.stream != 0 {
 			c.ready.Done = append(c.ready.Done, Done{ID: p.stream, Err: veto})
 		}
-	case AskBroadcasts:
-		c.gossipUser(msgs)
 	}
 }
 
-// gossipUser sends the application's own broadcasts, once each, to a few members.
-func (c *Core) gossipUser(msgs [][]byte) {
+// gossipUser sends the application's own broadcasts to a few members, to each
+// what was given for it.
+func (c *Core) gossipUser(msgs [][][]byte) {
+	batches := make([][][]byte, 0, len(msgs))
+	for _, m := range msgs {
+		if parts := c.userParts(m); len(parts) > 0 {
+			batches = append(batches, parts)
+		}
+	}
+	if len(batches) == 0 {
+		return
+	}
+	if c.cfg.SelectTargets {
+		c.held = batches // until it is known whom they may go to
+		c.askTargets(forGossip)
+		return
+	}
+	targets, _ := c.pickGossip()
+	c.gossipBatches(targets, batches)
+}
+
+// userParts makes user messages of as many as fit a packet.
+func (c *Core) userParts(msgs [][]byte) [][]byte {
 	parts := make([][]byte, 0, len(msgs))
 	room := c.room() - headOverhead
 	for _, m := range msgs {
@@ -120,12 +153,19 @@ func (c *Core) gossipUser(msgs [][]byte) {
 		}
 		parts = append(parts, wire.AppendUser(nil, m))
 	}
-	if len(parts) == 0 {
-		return
-	}
-	targets, _ := c.pickGossip()
-	packets := c.pack(nil, parts)
-	for _, id := range targets {
-		c.emit(c.table.at(id), packets)
+	return parts
+}
+
+// gossipBatches gives each target a batch; what is left over for want of
+// targets goes to the last.
+func (c *Core) gossipBatches(targets []memberID, batches [][][]byte) {
+	for i, parts := range batches {
+		if len(targets) == 0 {
+			return
+		}
+		id := targets[min(i, len(targets)-1)]
+		for _, data := range c.pack(nil, parts) {
+			c.emit(c.table.at(id), [][]byte{data})
+		}
 	}
 }

@@ -116,3 +116,25 @@ func BenchmarkAnswerPing(b *testing.B) {
 		c.Ready()
 	}
 }
+
+// BenchmarkSync is a whole exchange between two members with 10,000 others, the
+// work of both sides.
+func BenchmarkSync(b *testing.B) {
+	for _, d := range []int{0, 10, 1000} {
+		b.Run(fmt.Sprintf("differences=%d", d), func(b *testing.B) {
+			w := newTwo(b, same(10_000, nil, nil), nil)
+			b.ReportAllocs()
+			for inc := uint32(4); b.Loop(); inc++ {
+				if d > 0 {
+					b.StopTimer()
+					w.give(w.b, same(10_000, func(i int) bool { return i < d }, func(s *wire.PushNodeState) { s.Incarnation = inc }))
+					b.StartTimer()
+				}
+				if e := w.exchange(w.a, w.b, nil); e.err != nil {
+					b.Fatal(e.err)
+				}
+				w.a.queue.clear()
+			}
+		})
+	}
+}

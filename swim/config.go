@@ -17,14 +17,34 @@ type Config struct {
 	Meta     []byte         // at most MetaMax bytes
 	Versions wire.Versions  // zero means DefaultVersions
 
+	// Caps is what this member understands beyond wire.CapMuster. With CapSync
+	// it exchanges differences, not whole states, with others that have it.
+	Caps wire.Caps
+	// ID tells this process from another under the same name; 0 draws one.
+	ID uint64
+	// Alias is for people.
+	Alias string
+	// Namespace is the path, such as "prod/eu", of the part of the cluster that
+	// this member belongs to. It knows members of a namespace only if that is
+	// its own, or above or below it. "" is above all.
+	Namespace string
+	// MetaID says that the metadata is not Meta but is to be had elsewhere, and
+	// is a hash of it.
+	MetaID uint64
+	// LeaveGrace is how long a member that means to leave goes on serving
+	// after it has said so; 0 leaves at once.
+	LeaveGrace time.Duration
+
 	// ProbeInterval is the protocol period: one member is probed in each.
 	// ProbeTimeout is how long a direct ack is waited for before other members
 	// are asked. Zero ProbeInterval switches probing off.
 	ProbeInterval, ProbeTimeout time.Duration
 	// IndirectChecks is k of SWIM section 3.1: how many members are asked.
 	IndirectChecks int
-	// NoStreamPing switches the fallback ping over a stream off.
-	NoStreamPing bool
+	// NoStreamPing switches the fallback ping over a stream off; NoStreamPingFor,
+	// which must be a pure function, does so for some members.
+	NoStreamPing    bool
+	NoStreamPingFor func(name string) bool
 
 	// GossipInterval and GossipNodes are the pace and the fan-out of gossip.
 	// Zero GossipInterval leaves piggybacking on probes as the only gossip.
@@ -43,7 +63,9 @@ type Config struct {
 	AwarenessMax int
 
 	// PushPullInterval paces the full exchange of state; zero switches it off.
+	// PushPullNodes is with how many members at a time.
 	PushPullInterval time.Duration
+	PushPullNodes    int
 	// StreamTimeout is how long an exchange over a stream may take.
 	StreamTimeout time.Duration
 	// ReconnectInterval is the cluster-wide pace at which seeds and remembered
@@ -56,8 +78,11 @@ type Config struct {
 	// PacketSize bounds a packet on the wire, PacketOverhead is the part of it
 	// that sealing adds (label, encryption, crc).
 	PacketSize, PacketOverhead int
-	// Compress lets a deep queue be packed by compression.
-	Compress bool
+	// Compress lets a deep queue be packed by compression, with Algorithm. What
+	// Compressors has is understood besides LZW.
+	Compress    bool
+	Algorithm   wire.Algorithm
+	Compressors map[wire.Algorithm]wire.Compressor
 
 	// AllowedCIDRs bounds the addresses members may have; nil allows all.
 	AllowedCIDRs []netip.Prefix
@@ -65,7 +90,8 @@ type Config struct {
 	// VetAlive and VetMerge make the core ask before it accepts a member or a
 	// joining peer's state; PullBroadcasts makes it ask for the application's
 	// broadcasts at each gossip tick. See Ready.Asks.
-	VetAlive, VetMerge, PullBroadcasts bool
+	// SelectTargets makes it ask whom to gossip to and to exchange states with.
+	VetAlive, VetMerge, PullBroadcasts, SelectTargets bool
 	// ReportRTT makes every direct ack an EventPing.
 	ReportRTT bool
 
@@ -96,6 +122,7 @@ func LAN() Config {
 		SuspicionMaxTimeoutMult: 6,
 		AwarenessMax:            8,
 		PushPullInterval:        30 * time.Second,
+		PushPullNodes:           1,
 		StreamTimeout:           10 * time.Second,
 		ReconnectInterval:       5 * time.Second,
 		PacketSize:              1400,
@@ -158,7 +185,7 @@ func (c *Config) Validate() error {
 	}{
 		{"probe interval", c.ProbeInterval}, {"gossip interval", c.GossipInterval}, {"push/pull interval", c.PushPullInterval},
 		{"reconnect interval", c.ReconnectInterval}, {"dead node reclaim", c.DeadNodeReclaim}, {"gossip to the dead", c.GossipToTheDead},
-		{"stream timeout", c.StreamTimeout},
+		{"stream timeout", c.StreamTimeout}, {"leave grace", c.LeaveGrace},
 	} {
 		if f.d < 0 || f.d > intervalMax {
 			bad("%s %v is not within [0, %v]", f.name, f.d, intervalMax)
@@ -177,16 +204,26 @@ func (c *Config) Validate() error {
 		{"indirect checks", c.IndirectChecks, 0, 64}, {"gossip nodes", c.GossipNodes, 0, 64},
 		{"retransmit mult", c.RetransmitMult, 1, 1000}, {"suspicion mult", c.SuspicionMult, 1, 1000},
 		{"suspicion max timeout mult", c.SuspicionMaxTimeoutMult, 1, 1000}, {"awareness max", c.AwarenessMax, 1, 1000},
+		{"push/pull nodes", c.PushPullNodes, 0, 64},
 	} {
 		if f.n < f.lo || f.n > f.top {
 			bad("%s %d is not within [%d, %d]", f.name, f.n, f.lo, f.top)
 		}
 	}
-	if c.PacketSize-c.PacketOverhead < packetMin || c.PacketSize > 65507 {
-		bad("packet size %d leaves less than %d bytes after %d of overhead, or exceeds a datagram's 65507", c.PacketSize, packetMin, c.PacketOverhead)
+	if c.PacketSize-c.PacketOverhead < packetMin || c.PacketSize > PacketMax {
+		bad("packet size %d leaves less than %d bytes after %d of overhead, or exceeds %d", c.PacketSize, packetMin, c.PacketOverhead, PacketMax)
+	}
+	if len(c.Alias) > wire.MaxAlias {
+		bad("alias has %d bytes, at most %d are allowed", len(c.Alias), wire.MaxAlias)
+	}
+	if !ValidNamespace(c.Namespace) {
+		bad("namespace %q is not a path of words: letters, digits, '_', and inside also '-', '.', joined by '/'", c.Namespace)
 	}
 	return errors.Join(faults...)
 }
+
+// PacketMax bounds the packets of any transport. A UDP packet has at most 65507.
+const PacketMax = 16 << 20
 
 // packetMin holds the largest single message (an alive with the longest name
 // and metadata, or an indirect ping) with its compound header.

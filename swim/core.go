@@ -33,11 +33,12 @@ var ErrLeft = errors.New("this member has left the cluster")
 
 // Core is one member's view of the cluster and what it means to do next.
 type Core struct {
-	cfg     Config
-	epoch   time.Time
-	now     instant
-	changes uint64  // counts changes of what Members yields
-	heard   instant // when the last valid message came in
+	cfg         Config
+	compression wire.Codec // what it knows of compression, nothing else
+	epoch       time.Time
+	now         instant
+	changes     uint64  // counts changes of what Members yields
+	heard       instant // when the last valid message came in
 
 	table *table
 	order []memberID // the round-robin of SWIM section 4.3
@@ -64,15 +65,19 @@ type Core struct {
 	probe     probe
 	late      []lateNacks
 	relays    map[uint32]*relay
+	pings     map[uint32]ownPing
 	suspects  map[memberID]*suspicion
 	awareness int
 	seq       uint32
 
 	streams  map[uint64]pendingStream
+	syncs    syncs
 	streamID uint64
 	asks     map[uint64]pendingAsk
 	askID    uint64
 	askBytes int
+	asking   [2]bool    // AskTargets that wait, by purpose
+	held     [][][]byte // the application's broadcasts that wait for targets
 	lost     lost
 	told     told
 	seeds    []netip.AddrPort
@@ -101,9 +106,10 @@ func New(now time.Time, cfg Config) (*Core, error) {
 		return nil, err
 	}
 	c := &Core{
-		cfg: cfg, epoch: now, now: 1, settled: settledAfter, table: newTable(),
+		cfg: cfg, compression: wire.Codec{Algorithm: cfg.Algorithm, Compressors: cfg.Compressors}, epoch: now, now: 1, settled: settledAfter, table: newTable(),
 		queue: newQueue(), users: newQueue(), ratio: 1.5,
 		relays:   make(map[uint32]*relay),
+		pings:    make(map[uint32]ownPing),
 		suspects: make(map[memberID]*suspicion),
 		streams:  make(map[uint64]pendingStream),
 		asks:     make(map[uint64]pendingAsk),
@@ -115,12 +121,17 @@ func New(now time.Time, cfg Config) (*Core, error) {
 	// nor a late answer to a former life hits one by counting from zero.
 	c.seq = newRand(cfg.Seed, 5).Uint32()
 	c.rumors.origin = newRand(cfg.Seed, 6).Uint64()
+	c.syncs = newSyncs(cfg.Seed)
 
 	c.table.insert(cfg.Name)
 	self := c.table.at(selfID)
-	self.inc, self.caps = 1, wire.CapMuster
+	self.inc, self.caps = 1, wire.CapMuster|cfg.Caps
 	self.setAddr(cfg.Addr.Addr(), cfg.Addr.Port())
-	c.table.setProfile(self, cfg.Meta, cfg.Versions)
+	if cfg.ID == 0 {
+		cfg.ID = newRand(cfg.Seed, 7).Uint64() | 1
+	}
+	about := wire.About{ID: cfg.ID, Namespace: cfg.Namespace, Alias: cfg.Alias, MetaID: cfg.MetaID}
+	c.table.setProfile(self, cfg.Meta, cfg.Versions, about)
 	c.table.setState(selfID, wire.StateAlive, c.now)
 	c.event(Event{Kind: EventJoin, Member: c.export(selfID)})
 	c.schedule()
@@ -156,7 +167,7 @@ func (c *Core) Deadline() (time.Time, bool) {
 
 func (c *Core) deadline() instant {
 	d := never
-	for _, at := range [...]instant{c.nextProbe, c.probe.due(), c.nextGossip, c.nextSync, c.nextReap, c.nextRetry, c.leave.due} {
+	for _, at := range [...]instant{c.nextProbe, c.probe.due(), c.nextGossip, c.nextSync, c.nextReap, c.nextRetry, c.leave.due, c.leave.goAt} {
 		if at != never && (d == never || at < d) {
 			d = at
 		}
@@ -179,6 +190,10 @@ func (c *Core) Tick(now time.Time) {
 	}
 	if due(c.nextProbe) {
 		c.startProbe()
+	}
+	if due(c.leave.goAt) {
+		c.leave.goAt = never
+		c.goNow()
 	}
 	if due(c.leave.due) {
 		c.retryLeave()
@@ -207,6 +222,8 @@ func (c *Core) fire(t timer) {
 		delete(c.relays, t.key)
 	case timerLateNack:
 		c.countLateNacks(t.key)
+	case timerPing:
+		c.pingDone(t.key, ErrNoAnswer)
 	}
 }
 
@@ -245,8 +262,9 @@ func (c *Core) reset() {
 	clear(r.Streams)
 	clear(r.Events)
 	clear(r.Messages)
+	clear(r.States)
 	clear(r.Asks)
-	*r = Ready{trim(r.Packets), trim(r.Streams), trim(r.Events), trim(r.Messages), trim(r.Asks), trim(r.Done)}
+	*r = Ready{trim(r.Packets), trim(r.Streams), trim(r.Events), trim(r.Messages), trim(r.States), trim(r.Asks), trim(r.Done)}
 	if cap(c.arena) > arenaKeep {
 		c.arena = nil
 	}
@@ -297,10 +315,12 @@ func (c *Core) NumLive() int {
 	return n
 }
 
-func (c *Core) export(id memberID) Member {
-	m := c.table.at(id)
+func (c *Core) export(id memberID) Member { return c.exportRow(c.table.at(id)) }
+
+func (c *Core) exportRow(m *member) Member {
 	return Member{
-		Name: m.name, Addr: m.addr(), State: m.state, Incarnation: m.inc,
+		Name: m.name, ID: m.id, Addr: m.addr(), State: m.state, Incarnation: m.inc,
+		Alias: m.prof.alias, Namespace: m.prof.namespace, Leaving: m.prof.leaving, MetaID: m.prof.metaID,
 		Meta: m.prof.meta, Versions: m.prof.versions, Caps: m.caps, Since: c.time(m.since.instant()),
 	}
 }
@@ -319,7 +339,12 @@ func (c *Core) SetAckPayload(p []byte) error {
 }
 
 // SetMeta announces new metadata under a new incarnation.
-func (c *Core) SetMeta(now time.Time, meta []byte) error {
+func (c *Core) SetMeta(now time.Time, meta []byte) error { return c.setMeta(now, meta, 0) }
+
+// DetachMeta announces that the metadata is to be had elsewhere, and its hash.
+func (c *Core) DetachMeta(now time.Time, id uint64) error { return c.setMeta(now, nil, id) }
+
+func (c *Core) setMeta(now time.Time, meta []byte, id uint64) error {
 	if len(meta) > MetaMax {
 		return fmt.Errorf("metadata of %d bytes, at most %d: %w", len(meta), MetaMax, ErrTooLarge)
 	}
@@ -328,13 +353,23 @@ func (c *Core) SetMeta(now time.Time, meta []byte) error {
 		return ErrLeft
 	}
 	self := c.table.at(selfID)
-	c.table.setProfile(self, meta, self.prof.versions)
+	before := self.prof.meta
+	about := self.about()
+	about.MetaID = id
+	c.table.setProfile(self, meta, self.prof.versions, about)
 	c.outbid(self.inc)
 	c.changes++
 	c.announce(selfID)
-	c.event(Event{Kind: EventUpdate, Member: c.export(selfID)})
+	c.event(Event{Kind: EventUpdate, Member: c.export(selfID), OldMeta: before})
 	return nil
 }
+
+// caps is what this member announces that it understands.
+func (c *Core) caps() wire.Caps { return wire.CapMuster | c.cfg.Caps }
+
+// Announced says whether what this member last said of itself has been sent as
+// often as it is to be, or there is nobody to send it to.
+func (c *Core) Announced() bool { return c.table.live == 0 || c.queue.byKey[uint64(selfID)] == nil }
 
 // Changes counts the changes of what Members yields.
 func (c *Core) Changes() uint64 { return c.changes }

@@ -168,8 +168,12 @@ type stepper struct {
 	told   int
 }
 
-// alivesize is the least that the announcement of a new member takes.
-const aliveSize = 16
+// aliveSize is the least that the announcement of a new member takes, and
+// syncStateSize the least that its state does in a sync.
+const (
+	aliveSize     = 16
+	syncStateSize = 11
+)
 
 func (s *stepper) step(from netip.AddrPort, packet []byte) {
 	s.t.Helper()
@@ -274,10 +278,13 @@ func FuzzServe(f *testing.F) {
 		f.Add(msg, msg, join)
 		f.Add(ping.Append(nil), refusal.Append(nil), join)
 		f.Add(ack.Append(nil), ack.Append(nil), join)
+		for _, m := range syncSeeds() {
+			f.Add(m, msg, join)
+		}
 	}
 	f.Fuzz(func(t *testing.T, request, reply []byte, vet bool) {
 		l := fuzzed(t, func(c *Config) { c.VetAlive, c.VetMerge = vet, vet })
-		bound := 21 + (len(request)+len(reply))/(aliveSize-2)
+		bound := 21 + (len(request)+len(reply))/syncStateSize
 		answer, err := l.Serve(l.now, peerAddr(25), request)
 		if answer == nil && err == nil {
 			t.Error("neither an answer nor an error")
@@ -317,6 +324,8 @@ func checkAnswer(t *testing.T, b []byte) {
 		if _, _, err := wire.DecodePushPull(b[1:], checkState); err != nil {
 			t.Error(err)
 		}
+	case wire.TypeSync:
+		checkSync(t, b)
 	default:
 		t.Errorf("answered with %x", b)
 	}
@@ -328,7 +337,7 @@ func (l *lone) answerAll(vet bool) map[uint64]int {
 	done := map[uint64]int{}
 	for asks, first := []Ask(nil), true; first || len(asks) > 0; first = false {
 		if !first {
-			l.Answer(l.now, asks[0].ID, nil, nil)
+			l.Answer(l.now, asks[0].ID, nil)
 			asks = asks[1:]
 		}
 		if err := l.Check(); err != nil {

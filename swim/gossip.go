@@ -21,7 +21,8 @@ const (
 	partOverhead = 2   // a message's length in a compound
 	headOverhead = 2   // type and count of a compound
 	partsMax     = 255 // a compound counts its messages in one byte
-	userFloor    = 8   // a broadcast goes to at least this many members, or to all
+	partMax      = 1<<16 - 1
+	userFloor    = 8 // a broadcast goes to at least this many members, or to all
 )
 
 // transmitLimit is how often a broadcast is sent: RetransmitMult*ceil(log10(n+1))
@@ -62,11 +63,15 @@ func (c *Core) gossip() {
 		c.queue.clear()
 		c.users.clear()
 	}
-	if c.cfg.PullBroadcasts {
-		c.ask(Ask{Kind: AskBroadcasts, Limit: c.room() - headOverhead - partOverhead - 1}, pendingAsk{})
+	if n := min(c.cfg.GossipNodes, c.table.live); c.cfg.PullBroadcasts && n > 0 {
+		c.ask(Ask{Kind: AskBroadcasts, Limit: c.room() - headOverhead - partOverhead - 1, Targets: n}, pendingAsk{})
 	}
 	pending := c.queue.bytes + c.users.bytes
-	if pending > 0 {
+	switch {
+	case pending == 0:
+	case c.cfg.SelectTargets:
+		c.askTargets(forGossip)
+	default:
 		targets, live := c.pickGossip()
 		c.gossipTo(targets, live, pending)
 	}

@@ -10,6 +10,7 @@ import (
 type leaving struct {
 	left    bool
 	done    bool
+	goAt    instant // when the grace is over, never if there is none
 	due     instant // when those that have not confirmed are told again
 	tries   int
 	pending map[uint32]memberID // pings that carried the intent, by sequence number
@@ -27,9 +28,34 @@ const (
 // it has been sent. The core goes on answering until it is dropped.
 func (c *Core) Leave(now time.Time) {
 	c.advance(now)
-	if c.leave.left {
+	if c.leave.left || c.leave.goAt != never {
 		return
 	}
+	if c.cfg.LeaveGrace > 0 && c.table.live > 0 {
+		c.say(true)
+		c.leave.goAt = c.now.add(c.cfg.LeaveGrace)
+		return
+	}
+	c.goNow()
+}
+
+// say announces that this member is leaving, or stays after all. It serves as
+// before; muster peers know. To memberlist peers it is an alive like any other.
+func (c *Core) say(leaving bool) {
+	self := c.table.at(selfID)
+	about := self.about()
+	about.Leaving = leaving
+	c.table.setProfile(self, self.prof.meta, self.prof.versions, about)
+	c.outbid(self.inc)
+	c.changes++
+	c.announce(selfID)
+	if leaving {
+		c.event(Event{Kind: EventLeaving, Member: c.export(selfID), OldMeta: self.prof.meta})
+	}
+}
+
+// goNow leaves.
+func (c *Core) goNow() {
 	self := c.table.at(selfID)
 	c.leave = leaving{left: true, pending: make(map[uint32]memberID), told: make(map[memberID]bool)}
 	c.probe.active = false
@@ -38,7 +64,7 @@ func (c *Core) Leave(now time.Time) {
 	c.changes++
 	d := wire.Dead{Incarnation: self.inc, Node: self.name, From: self.name}
 	c.passOn(selfID, func(b []byte) []byte { return d.Append(b) })
-	c.event(Event{Kind: EventLeave, Member: c.export(selfID), From: self.name})
+	c.event(Event{Kind: EventLeave, Member: c.export(selfID), From: self.name, OldMeta: self.prof.meta})
 	c.retryLeave()
 }
 
@@ -63,7 +89,7 @@ func (c *Core) retryLeave() {
 		m, seq := c.table.at(id), c.nextSeq()
 		l.pending[seq] = id
 		p := wire.Ping{
-			SeqNo: seq, Node: m.name, Caps: wire.CapMuster,
+			SeqNo: seq, Node: m.name, Caps: c.caps(),
 			SourceAddr: self.addr().Addr(), SourcePort: self.port, SourceNode: self.name,
 		}
 		// The intent goes first: whoever has answered has read it.
@@ -102,7 +128,11 @@ func (c *Core) checkLeave() {
 // rejoin undoes a leave: the member comes back as news of itself.
 func (c *Core) rejoin() {
 	c.leave = leaving{}
-	c.outbid(c.table.at(selfID).inc)
+	self := c.table.at(selfID)
+	about := self.about()
+	about.Leaving = false
+	c.table.setProfile(self, self.prof.meta, self.prof.versions, about)
+	c.outbid(self.inc)
 	c.table.setState(selfID, wire.StateAlive, c.now)
 	c.changes++
 	c.schedule()

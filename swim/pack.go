@@ -2,6 +2,7 @@ package swim
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/musterhq/muster/wire"
 )
@@ -38,7 +39,7 @@ func choose(parts [][]byte, taken []*broadcast, caps wire.Caps) [][]byte {
 			parts[first+i] = b.alt
 		default:
 			if len(b.msg) == 0 {
-				b.msg = wire.AppendUser(b.msg, b.alt[rumorHead:])
+				b.msg = wire.AppendUser(b.msg, b.alt[b.head:])
 			}
 			parts[first+i] = b.msg
 		}
@@ -51,6 +52,12 @@ func choose(parts [][]byte, taken []*broadcast, caps wire.Caps) [][]byte {
 func (c *Core) pack(packets [][]byte, parts [][]byte) [][]byte {
 	if len(parts) == 0 {
 		return packets
+	}
+	if i := slices.IndexFunc(parts, func(p []byte) bool { return len(p) > partMax }); i >= 0 && len(parts) > 1 {
+		// A compound has 16 bits for a part's length; memberlist lets them wrap.
+		packets = c.pack(packets, parts[:i])
+		packets = c.pack(packets, parts[i:i+1])
+		return c.pack(packets, parts[i+1:])
 	}
 	start := len(c.arena)
 	if len(parts) == 1 {
@@ -71,7 +78,7 @@ func (c *Core) pack(packets [][]byte, parts [][]byte) [][]byte {
 func (c *Core) emit(m *member, packets [][]byte) {
 	to, crc := m.addr(), m.prof.versions[1] >= 5
 	for _, data := range packets {
-		c.ready.Packets = append(c.ready.Packets, Packet{To: to, Data: data, CRC: crc})
+		c.ready.Packets = append(c.ready.Packets, Packet{To: to, Name: m.name, Data: data, CRC: crc})
 	}
 }
 
@@ -83,7 +90,7 @@ func (c *Core) squeeze(start int, data *[]byte) bool {
 	}
 	plain := append(c.scratch.plain[:0], *data...)
 	c.scratch.plain = plain
-	packed, err := wire.AppendCompressed(c.arena[:start], plain)
+	packed, err := c.compression.AppendCompressed(c.arena[:start], plain)
 	size := len(packed) - start
 	if err != nil || size > c.room() {
 		return false

@@ -100,7 +100,7 @@ func (c *Core) enterRound(id memberID) {
 func (c *Core) pingMember(id memberID, seq uint32) {
 	m, self := c.table.at(id), c.table.at(selfID)
 	p := wire.Ping{
-		SeqNo: seq, Node: m.name, Caps: wire.CapMuster,
+		SeqNo: seq, Node: m.name, Caps: c.caps(),
 		SourceAddr: self.addr().Addr(), SourcePort: self.port, SourceNode: self.name,
 	}
 	c.scratch.msg = p.Append(c.scratch.msg[:0])
@@ -130,6 +130,7 @@ func (c *Core) askOthers() {
 	p.askAt = never
 	m, self := c.table.at(p.target), c.table.at(selfID)
 	c.stats.IndirectProbes++
+	c.event(Event{Kind: EventSilent, Member: c.export(p.target)})
 	for _, id := range c.pickAlive(c.rand.relay, c.cfg.IndirectChecks, p.target) {
 		relay := c.table.at(id)
 		nacks := relay.prof.versions[1] >= 4
@@ -137,17 +138,17 @@ func (c *Core) askOthers() {
 			p.nacksDue++
 		}
 		req := wire.IndirectPing{
-			SeqNo: p.seq, Target: m.addr().Addr(), Port: m.port, Node: m.name, Nack: nacks, Caps: wire.CapMuster,
+			SeqNo: p.seq, Target: m.addr().Addr(), Port: m.port, Node: m.name, Nack: nacks, Caps: c.caps(),
 			SourceAddr: self.addr().Addr(), SourcePort: self.port, SourceNode: self.name,
 		}
 		c.scratch.msg = req.Append(c.scratch.msg[:0])
 		c.post(id, c.scratch.msg)
 	}
-	if m.prof.versions[1] >= 3 && !c.cfg.NoStreamPing {
+	if m.prof.versions[1] >= 3 && !c.noStreamPing(m.name) {
 		p.stream = streamPending
 		c.stats.StreamPings++
 		ping := wire.Ping{SeqNo: p.seq, Node: m.name, SourceAddr: self.addr().Addr(), SourcePort: self.port, SourceNode: self.name}
-		c.openStream(StreamPing, m.addr(), ping.Append(nil), p.end, pendingStream{kind: StreamPing, seq: p.seq})
+		c.openStream(StreamPing, m.addr(), ping.Append(nil), p.end, pendingStream{kind: StreamPing, seq: p.seq, name: m.name})
 	}
 }
 
@@ -182,6 +183,7 @@ func (c *Core) acked(a *wire.Ack) error {
 		c.probeAcked(a)
 	case c.leave.confirm(a.SeqNo):
 		c.checkLeave()
+	case c.pingDone(a.SeqNo, nil):
 	default:
 		return c.relayAck(a)
 	}
@@ -219,10 +221,14 @@ func (c *Core) nacked(seq uint32) error {
 // the stream was refused. Waiting out the period would tell nothing more.
 func (c *Core) concludeEarly() {
 	p := &c.probe
-	streamOver := p.stream == streamFailed || c.cfg.NoStreamPing
+	streamOver := p.stream == streamFailed || p.stream == streamNone
 	if p.active && p.nacksDue > 0 && p.nacks == p.nacksDue && streamOver {
 		c.concludeProbe()
 	}
+}
+
+func (c *Core) noStreamPing(name string) bool {
+	return c.cfg.NoStreamPing || c.cfg.NoStreamPingFor != nil && c.cfg.NoStreamPingFor(name)
 }
 
 // streamPinged takes the outcome of the probe's stream.
@@ -234,6 +240,9 @@ func (c *Core) streamPinged(seq uint32, ok bool) {
 	if ok {
 		p.active = false
 		c.adjustHealth(-1)
+		if c.table.at(p.target).name != "" {
+			c.event(Event{Kind: EventStreamOnly, Member: c.export(p.target)})
+		}
 		return
 	}
 	p.stream = streamFailed

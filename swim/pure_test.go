@@ -9,6 +9,6 @@ import (
 // hash/maphash is seeded at random, which hides the order of the table's index
 // from attackers; no output depends on that order.
 func TestPure(t *testing.T) {
-	pure.Check(t, "errors", "fmt", "hash/maphash", "math", "math/bits", "math/rand/v2", "net/netip", "slices", "strings", "time",
-		"github.com/musterhq/muster/wire")
+	pure.Check(t, "encoding/binary", "errors", "fmt", "hash/maphash", "math", "math/bits", "math/rand/v2", "net/netip", "slices", "strings", "time",
+		"github.com/musterhq/muster/internal/sketch", "github.com/musterhq/muster/wire")
 }

@@ -17,6 +17,10 @@ type pendingStream struct {
 	join  bool
 	fresh bool // this member knew nobody when it asked
 	to    netip.AddrPort
+	name  string // of the member, if it is to one
+
+	sync     *reconciliation // of a StreamSync
+	deadline instant
 }
 
 // errVetoed is what Done carries when the application refused a merge.
@@ -30,19 +34,30 @@ func (c *Core) Join(now time.Time, addr netip.AddrPort) uint64 {
 	if c.leave.left {
 		c.rejoin()
 	}
-	return c.pushPull(addr, true)
+	return c.pushPull(addr, "", true)
 }
 
-func (c *Core) pushPull(to netip.AddrPort, join bool) uint64 {
-	p := pendingStream{kind: StreamPushPull, join: join, fresh: join && c.table.live == 0, to: to}
+// JoinNamed is Join for an address whose member's name is known, which only
+// some transports care for.
+func (c *Core) JoinNamed(now time.Time, addr netip.AddrPort, name string) uint64 {
+	c.advance(now)
+	if c.leave.left {
+		c.rejoin()
+	}
+	return c.pushPull(addr, name, true)
+}
+
+func (c *Core) pushPull(to netip.AddrPort, name string, join bool) uint64 {
+	p := pendingStream{kind: StreamPushPull, join: join, fresh: join && c.table.live == 0, to: to, name: name}
 	return c.openStream(StreamPushPull, to, c.state(join), c.now.add(c.cfg.StreamTimeout), p)
 }
 
 func (c *Core) openStream(kind StreamKind, to netip.AddrPort, request []byte, deadline instant, p pendingStream) uint64 {
 	c.streamID++
+	p.deadline = deadline
 	c.streams[c.streamID] = p
 	c.ready.Streams = append(c.ready.Streams, Stream{
-		ID: c.streamID, Kind: kind, To: to, Request: request, Deadline: c.time(deadline),
+		ID: c.streamID, Kind: kind, To: to, Name: p.name, Request: request, Deadline: c.time(deadline), Join: p.join,
 	})
 	return c.streamID
 }
@@ -55,20 +70,24 @@ func (c *Core) sync() {
 		scale = bits.Len(uint(n-1)) - 4
 	}
 	c.nextSync = c.now.add(times(c.cfg.PushPullInterval, int64(scale)))
-	if ids := c.pickAlive(c.rand.sync, 1, selfID); len(ids) > 0 && !c.leave.left {
-		c.pushPull(c.table.at(ids[0]).addr(), false)
+	if c.leave.left {
+		return
+	}
+	if c.cfg.SelectTargets {
+		c.askTargets(forSync)
+		return
+	}
+	for _, id := range append([]memberID(nil), c.pickAlive(c.rand.sync, c.cfg.PushPullNodes, selfID)...) {
+		c.syncWith(id)
 	}
 }
 
 // state encodes all that this member knows, as a push/pull carries it.
 func (c *Core) state(join bool) []byte {
-	h := wire.PushPullHeader{Nodes: c.table.count, Join: join, Caps: wire.CapMuster}
+	h := wire.PushPullHeader{Nodes: c.table.count, Join: join, Caps: c.caps()}
 	b := h.Append(make([]byte, 0, 64+c.table.count*96))
 	c.table.each(func(_ memberID, m *member) bool {
-		s := wire.PushNodeState{
-			Name: m.name, Addr: m.addr().Addr(), Port: m.port, Meta: m.prof.meta,
-			Incarnation: m.inc, State: m.state, Versions: m.prof.versions, Caps: m.caps,
-		}
+		s := m.nodeState()
 		b = s.Append(b)
 		return true
 	})
@@ -76,7 +95,9 @@ func (c *Core) state(join bool) []byte {
 }
 
 // Serve answers a request that came in over a stream, with the message to send
-// back; nil means to close without an answer. It keeps nothing of request.
+// back; nil means to close without an answer. After the answer to a
+// wire.TypeSync the same stream may bring another one. It keeps nothing of
+// request.
 func (c *Core) Serve(now time.Time, from netip.AddrPort, request []byte) (reply []byte, err error) {
 	c.advance(now)
 	if len(request) == 0 {
@@ -88,6 +109,8 @@ func (c *Core) Serve(now time.Time, from netip.AddrPort, request []byte) (reply 
 		return c.servePing(request[1:])
 	case wire.TypePushPull:
 		return c.servePushPull(from, request)
+	case wire.TypeSync:
+		return c.serveSync(from, request)
 	default:
 		c.stats.Malformed++
 		return nil, fmt.Errorf("%w: message type %d on a stream", ErrMalformed, t)
@@ -123,25 +146,31 @@ func (c *Core) servePushPull(from netip.AddrPort, request []byte) ([]byte, error
 func checkState(*wire.PushNodeState) error { return nil }
 
 // StreamDone takes the outcome of a stream that Ready asked for: the message
-// that came back, or why none did. It keeps nothing of reply.
-func (c *Core) StreamDone(now time.Time, id uint64, reply []byte, err error) {
+// that came back, or why none did. What it returns is to be sent on the same
+// stream, and StreamDone called again with the answer; nil means that the
+// stream is over. It keeps nothing of reply.
+func (c *Core) StreamDone(now time.Time, id uint64, reply []byte, err error) (next []byte) {
 	c.advance(now)
 	p, ok := c.streams[id]
 	if !ok {
-		return
+		return nil
+	}
+	if p.kind == StreamSync {
+		return c.syncDone(id, p, reply, err)
 	}
 	delete(c.streams, id)
 	if p.kind == StreamPing {
 		c.streamPinged(p.seq, err == nil && ackOf(reply, p.seq))
-		return
+		return nil
 	}
 	if err == nil {
 		err = c.pushPullReply(id, p, reply)
 		if errors.Is(err, errAsked) {
-			return
+			return nil
 		}
 	}
 	c.ready.Done = append(c.ready.Done, Done{ID: id, Err: err})
+	return nil
 }
 
 // follow brings the next push/pull forward when this one brought news, for
@@ -149,11 +178,11 @@ func (c *Core) StreamDone(now time.Time, id uint64, reply []byte, err error) {
 // through the same seed learn of each other by gossip, which may miss one of
 // hundreds, or by this. It backs off, and goes back to the usual pace after a few
 // in a row that brought none.
-func (c *Core) follow(before uint64) {
-	if c.cfg.PushPullInterval <= 0 || c.changes == before && c.resync == 0 {
+func (c *Core) follow(news bool) {
+	if c.cfg.PushPullInterval <= 0 || !news && c.resync == 0 {
 		return
 	}
-	if c.changes != before {
+	if news {
 		c.settled = 0
 		c.resync = min(max(2*c.resync, resyncFirst), c.cfg.PushPullInterval)
 	} else if c.settled++; c.settled > settledAfter {
@@ -178,16 +207,24 @@ func ackOf(reply []byte, seq uint32) bool {
 	return len(reply) > 0 && wire.Type(reply[0]) == wire.TypeAck && a.Decode(reply[1:]) == nil && a.SeqNo == seq
 }
 
-func (c *Core) pushPullReply(id uint64, p pendingStream, reply []byte) error {
+// refusal is the error that an answer is.
+func refusal(reply []byte) error {
 	if len(reply) == 0 {
 		return fmt.Errorf("%w: empty reply", ErrMalformed)
 	}
-	if wire.Type(reply[0]) == wire.TypeError {
-		var e wire.Error
-		if err := e.Decode(reply[1:]); err != nil {
-			return fmt.Errorf("%w: %w", ErrMalformed, err)
-		}
-		return fmt.Errorf("refused by the other side: %q", e.Error)
+	if wire.Type(reply[0]) != wire.TypeError {
+		return nil
+	}
+	var e wire.Error
+	if err := e.Decode(reply[1:]); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return fmt.Errorf("refused by the other side: %q", e.Error)
+}
+
+func (c *Core) pushPullReply(id uint64, p pendingStream, reply []byte) error {
+	if err := refusal(reply); err != nil {
+		return err
 	}
 	if wire.Type(reply[0]) != wire.TypePushPull {
 		return fmt.Errorf("%w: message type %d in answer to a push/pull", ErrMalformed, reply[0])
@@ -196,7 +233,8 @@ func (c *Core) pushPullReply(id uint64, p pendingStream, reply []byte) error {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	c.stats.PushPulls++
-	defer c.follow(c.changes)
+	before := c.changes
+	defer func() { c.follow(c.changes != before) }()
 	// What a newcomer learns, most others know already: were it to gossip that
 	// on in full, a wave of n joins would send n^2 broadcasts that often.
 	o := origin{from: p.to, synced: true, quiet: p.fresh}
@@ -215,12 +253,26 @@ func (c *Core) merge(msg []byte, p pendingAsk) error {
 
 func (c *Core) mergeNow(msg []byte, o origin) {
 	c.heard = c.now
-	_, _, err := wire.DecodePushPull(msg[1:], func(s *wire.PushNodeState) error {
+	h, user, err := wire.DecodePushPull(msg[1:], func(s *wire.PushNodeState) error {
 		c.mergeState(s, o)
 		return nil
 	})
 	if err != nil {
 		panic("swim: a push/pull that decoded once does not decode again: " + err.Error())
+	}
+	if len(user) > 0 {
+		c.ready.States = append(c.ready.States, UserState{From: o.from, Join: h.Join, Data: append([]byte(nil), user...)})
+	}
+}
+
+// complete adds what a memberlist member that passed on the news of this one
+// could not.
+func (c *Core) complete(id memberID, s *wire.PushNodeState) {
+	c.learnCaps(id, s.Caps)
+	m := c.table.at(id)
+	if m.id == 0 && s.ID != 0 && m.live() && Related(s.Namespace, c.cfg.Namespace) && ValidNamespace(s.Namespace) && len(s.Alias) <= wire.MaxAlias {
+		c.table.setProfile(m, m.prof.meta, m.prof.versions, s.About)
+		c.changes++
 	}
 }
 
@@ -231,9 +283,9 @@ func (c *Core) mergeState(s *wire.PushNodeState, o origin) {
 	if id, ok := c.table.find(s.Name); ok && id != selfID {
 		// Nearly all is known already; that must cost next to nothing.
 		m := c.table.at(id)
-		if m.inc == s.Incarnation && m.state == s.State && m.port == s.Port {
+		if m.inc == s.Incarnation && m.state == s.State && m.port == s.Port && (s.ID == 0 || m.id == 0 || s.ID == m.id) {
 			if s.State != wire.StateAlive || m.ip == s.Addr.As16() {
-				m.caps |= s.Caps
+				c.complete(id, s)
 				return
 			}
 		}
@@ -242,7 +294,7 @@ func (c *Core) mergeState(s *wire.PushNodeState, o origin) {
 	case wire.StateAlive:
 		a := wire.Alive{
 			Incarnation: s.Incarnation, Node: s.Name, Addr: s.Addr, Port: s.Port,
-			Meta: s.Meta, Versions: s.Versions, Caps: s.Caps,
+			Meta: s.Meta, Versions: s.Versions, Caps: s.Caps, About: s.About,
 		}
 		_ = c.alive(&a, o)
 	case wire.StateLeft:

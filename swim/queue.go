@@ -9,6 +9,7 @@ type broadcast struct {
 	dead bool   // replaced by a newer one of the same key
 	msg  []byte // as a memberlist peer reads it
 	alt  []byte // as a muster peer reads it, nil when the same
+	head int    // how much of alt comes before the payload
 }
 
 // queue holds broadcasts in tiers by how often they were sent. It gives the

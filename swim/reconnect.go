@@ -71,6 +71,7 @@ func (c *Core) reap() {
 		if c.probe.active && c.probe.target == id {
 			c.probe.active = false
 		}
+		c.event(Event{Kind: EventForgotten, Member: c.export(id)})
 		c.queue.remove(uint64(id))
 		c.table.remove(id)
 		c.changes++
@@ -163,7 +164,7 @@ func (c *Core) reconnect() {
 	}
 	if to, ok := c.candidate(); ok {
 		c.stats.Reconnects++
-		c.pushPull(to, false)
+		c.pushPull(to, "", false)
 		c.ready.Streams[len(c.ready.Streams)-1].Reconnect = true
 	}
 }

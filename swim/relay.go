@@ -26,14 +26,14 @@ const relayMax = 1024
 // ack with broadcasts sent to an address of the sender's choosing would make
 // this member an amplifier (memberlist sends it there).
 func (c *Core) ping(from netip.AddrPort, p *wire.Ping) error {
-	if p.Node != "" && p.Node != c.cfg.Name {
-		return c.ignored("ping for another member")
-	}
 	if !c.budget.answer() {
 		return c.ignored("more pings than a packet has")
 	}
+	if p.Node != "" && p.Node != c.cfg.Name {
+		return c.sayGone(from, p)
+	}
 	c.announceTo(p.SourceNode, p.Caps)
-	ack := wire.Ack{SeqNo: p.SeqNo, Caps: wire.CapMuster}
+	ack := wire.Ack{SeqNo: p.SeqNo, Caps: c.caps()}
 	id, known := c.knownAt(p.SourceNode, p.SourceAddr, p.SourcePort)
 	if !known {
 		c.scratch.msg = ack.Append(c.scratch.msg[:0])
@@ -64,7 +64,7 @@ func (c *Core) announceTo(name string, caps wire.Caps) {
 		return
 	}
 	if id, ok := c.table.find(name); ok && id != selfID {
-		c.table.at(id).caps |= caps
+		c.learnCaps(id, caps)
 	}
 }
 

@@ -393,7 +393,7 @@ func TestWaitingMergesAreBounded(t *testing.T) {
 	held := 0
 	for id, a := range l.asks {
 		held += len(a.state)
-		l.Answer(l.now, id, nil, nil)
+		l.Answer(l.now, id, nil)
 	}
 	if held > 64<<20 {
 		t.Errorf("%d bytes wait", held)
@@ -436,7 +436,7 @@ func TestStepKeepsNothingOfThePacket(t *testing.T) {
 		r := l.Ready()
 		rd = append(rd, Ready{Events: bytesOf(r.Events), Messages: append([]Message(nil), r.Messages...)})
 		for _, ask := range r.Asks {
-			l.Answer(l.now, ask.ID, nil, nil)
+			l.Answer(l.now, ask.ID, nil)
 			rd = append(rd, Ready{Events: bytesOf(l.Ready().Events)})
 		}
 	}
@@ -520,7 +520,10 @@ func odd(t *testing.T, l *lone) {
 			defer l.StreamDone(l.now, s.ID, nil, errors.New("refused"))
 		}
 		for _, a := range rd.Asks {
-			defer l.Answer(l.now, a.ID, nil, [][]byte{[]byte("x"), make([]byte, 2000)})
+			if a.Kind != AskBroadcasts {
+				defer l.Answer(l.now, a.ID, nil)
+			}
+			defer l.AnswerBroadcasts(l.now, a.ID, [][][]byte{{[]byte("x"), make([]byte, 2000)}, nil, {[]byte("y")}})
 		}
 		if wakes++; wakes > 50_000 {
 			t.Fatal("the core asks to be woken without end")

@@ -42,12 +42,21 @@ const (
 	rumorOverhead = rumorHead + partOverhead + headOverhead
 )
 
+// rumorMax is the longest payload that fits, with the namespace in front.
+func (c *Core) rumorMax() int {
+	n := c.room() - rumorOverhead
+	if ns := c.cfg.Namespace; ns != "" {
+		n -= 1 + len(ns)
+	}
+	return n
+}
+
 // Broadcast spreads payload to every member. Members that run muster deliver it
 // once and pass it on; a memberlist peer gets it as that library's user
 // message, from those who gossip to it, and may get it more than once. The
 // payload must fit a packet, else the error is ErrTooLarge.
 func (c *Core) Broadcast(now time.Time, payload []byte) error {
-	if most := c.room() - rumorOverhead; len(payload) > most {
+	if most := c.rumorMax(); len(payload) > most {
 		return fmt.Errorf("broadcast of %d bytes, at most %d: %w", len(payload), most, ErrTooLarge)
 	}
 	c.advance(now)
@@ -58,7 +67,7 @@ func (c *Core) Broadcast(now time.Time, payload []byte) error {
 		return ErrBusy
 	}
 	c.userN++
-	r := wire.Rumor{Origin: c.rumors.origin, Seq: c.userN, Payload: payload}
+	r := wire.Rumor{Origin: c.rumors.origin, Seq: c.userN, Scope: c.cfg.Namespace, Payload: payload}
 	c.rumors.seen(rumorID{r.Origin, r.Seq})
 	c.spread(&r)
 	return nil
@@ -79,6 +88,7 @@ func (c *Core) spread(r *wire.Rumor) {
 	c.userKey++
 	b := c.users.add(c.userKey)
 	b.alt = r.Append(slices.Grow(b.alt, rumorHead+len(r.Payload)))
+	b.head = len(b.alt) - len(r.Payload)
 	c.users.sized(b)
 	c.wantGossip()
 }
@@ -89,7 +99,7 @@ func (c *Core) rumor(from netip.AddrPort, r *wire.Rumor) {
 	if c.rumors.seen(rumorID{r.Origin, r.Seq}) {
 		return
 	}
-	if len(r.Payload) <= c.room()-rumorOverhead && !c.usersFull(r.Payload) {
+	if len(r.Payload)+len(r.Scope)+1 <= c.room()-rumorOverhead && !c.usersFull(r.Payload) {
 		c.spread(r)
 	}
 	c.deliver(from, r.Payload, true)

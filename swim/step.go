@@ -15,7 +15,7 @@ import (
 // the budget for one packet goes.
 func (c *Core) Step(now time.Time, from netip.AddrPort, msg []byte) error {
 	c.advance(now)
-	c.budget = budget{bytes: len(msg), answers: answersMax, plain: decompressMax, parts: messagesMax}
+	c.budget = budget{bytes: len(msg), answers: answersMax, plain: max(decompressMax, 2*c.cfg.PacketSize), parts: messagesMax}
 	return c.step(from, msg, 0)
 }
 
@@ -58,7 +58,7 @@ func (c *Core) unpack(body []byte) ([]byte, error) {
 	if limit <= 0 {
 		return nil, wire.ErrTooLarge
 	}
-	plain, err := wire.AppendDecompressed(nil, body, limit)
+	plain, err := c.compression.AppendDecompressed(nil, body, limit)
 	if err == nil {
 		c.budget.plain = limit - len(plain)
 	}
@@ -134,6 +134,7 @@ type inbox struct {
 	dead     wire.Dead
 	alive    wire.Alive
 	rumor    wire.Rumor
+	gone     wire.Gone
 }
 
 func (c *Core) stepOne(t wire.Type, from netip.AddrPort, body []byte) error {
@@ -161,14 +162,17 @@ func (c *Core) stepOne(t wire.Type, from netip.AddrPort, body []byte) error {
 			return c.nacked(in.nack.SeqNo)
 		}
 	case wire.TypeSuspect:
+		c.stats.SuspectsReceived++
 		if err = in.suspect.Decode(body); err == nil {
 			return c.suspect(&in.suspect)
 		}
 	case wire.TypeDead:
+		c.stats.DeadsReceived++
 		if err = in.dead.Decode(body); err == nil {
 			return c.dead(&in.dead)
 		}
 	case wire.TypeAlive:
+		c.stats.AlivesReceived++
 		if err = in.alive.Decode(body); err == nil {
 			return c.alive(&in.alive, origin{from: from})
 		}
@@ -176,6 +180,18 @@ func (c *Core) stepOne(t wire.Type, from netip.AddrPort, body []byte) error {
 		if err = in.rumor.Decode(body); err == nil {
 			c.rumor(from, &in.rumor)
 			return nil
+		}
+	case wire.TypeScopedRumor:
+		if err = in.rumor.DecodeScoped(body); err == nil {
+			if !Related(in.rumor.Scope, c.cfg.Namespace) {
+				return c.ignored("broadcast of another namespace")
+			}
+			c.rumor(from, &in.rumor)
+			return nil
+		}
+	case wire.TypeGone:
+		if err = in.gone.Decode(body); err == nil {
+			return c.gone(from, in.gone.SeqNo)
 		}
 	default:
 		err = fmt.Errorf("message type %d in a packet", t)

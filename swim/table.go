@@ -21,15 +21,20 @@ const tableMax = 1 << 20
 // profile is what seldom differs between members, so that those without
 // metadata and of one version share a single one.
 type profile struct {
-	meta     []byte
-	versions wire.Versions
+	meta      []byte
+	versions  wire.Versions
+	leaving   bool
+	metaID    uint64
+	namespace string
+	alias     string
 }
 
-// member is one row: 56 bytes, since there are as many as the cluster is large.
+// member is one row: 64 bytes, since there are as many as the cluster is large.
 type member struct {
 	name  string
 	ip    [16]byte
 	prof  *profile
+	id    uint64 // of the process, 0 if unknown
 	inc   uint32
 	pos   uint32 // in the ring
 	since coarse // of the state
@@ -218,19 +223,33 @@ func (t *table) swap(i, j int) {
 	t.at(b).pos, t.at(a).pos = uint32(i), uint32(j)
 }
 
-// setProfile stores metadata (copied) and versions, sharing what is common.
-func (t *table) setProfile(m *member, meta []byte, v wire.Versions) {
-	if m.prof != nil && m.prof.versions == v && string(m.prof.meta) == string(meta) {
+// setProfile stores metadata (copied), versions and what the member says of
+// itself, sharing what is common.
+func (t *table) setProfile(m *member, meta []byte, v wire.Versions, about wire.About) {
+	if m.id = about.ID; m.prof != nil && m.prof.is(meta, v, about) {
 		return
 	}
-	if len(meta) > 0 {
-		m.prof = &profile{append([]byte(nil), meta...), v}
+	if t.plain != nil && t.plain.is(meta, v, about) {
+		m.prof = t.plain
 		return
 	}
-	if t.plain == nil || t.plain.versions != v {
-		t.plain = &profile{versions: v}
+	p := &profile{
+		meta: append([]byte(nil), meta...), versions: v,
+		leaving: about.Leaving, metaID: about.MetaID, namespace: strings.Clone(about.Namespace), alias: strings.Clone(about.Alias),
 	}
-	m.prof = t.plain
+	if m.prof = p; len(meta) == 0 && about.Alias == "" && about.MetaID == 0 && !about.Leaving {
+		t.plain = p
+	}
+}
+
+func (p *profile) is(meta []byte, v wire.Versions, about wire.About) bool {
+	return p.versions == v && string(p.meta) == string(meta) && p.leaving == about.Leaving && p.metaID == about.MetaID &&
+		p.namespace == about.Namespace && p.alias == about.Alias
+}
+
+// about is what travels of the member beside memberlist's fields.
+func (m *member) about() wire.About {
+	return wire.About{ID: m.id, Namespace: m.prof.namespace, Alias: m.prof.alias, Leaving: m.prof.leaving, MetaID: m.prof.metaID}
 }
 
 // each calls f for every member, in row order.

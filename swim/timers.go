@@ -40,6 +40,7 @@ const (
 	timerRelayNack                  // a relayed ping has had its time: key is its sequence number
 	timerRelayEnd                   // a relayed ping is forgotten
 	timerLateNack                   // the time for nacks to a failed probe is over
+	timerPing                       // an own ping was not answered
 )
 
 // timer is one entry of the heap. A timer is not taken out when it loses its

@@ -61,7 +61,7 @@ func (t *Teller) drop(c *script.Command) error {
 	if err != nil {
 		return err
 	}
-	t.cluster.Drop(&sim.Rule{From: c.Str("from", ""), To: c.Str("to", ""), Holds: c.Str("holds", ""), Left: count})
+	t.cluster.Drop(&sim.Rule{From: c.Str("from", ""), To: c.Str("to", ""), Holds: c.Str("holds", ""), About: c.Str("about", ""), Left: count})
 	return nil
 }
 
@@ -209,6 +209,7 @@ func (t *Teller) stats(c *script.Command) error {
 		"confirmations": st.Confirmations, "deaths": st.Deaths, "probesfailed": st.ProbesFailed,
 		"indirect": st.IndirectProbes, "streampings": st.StreamPings, "conflicts": st.Conflicts,
 		"implausible": st.Implausible, "ignored": st.Ignored, "malformed": st.Malformed, "stalls": st.Stalls,
+		"pushpulls": st.PushPulls, "syncs": st.Syncs, "syncsequal": st.SyncsEqual, "syncsfull": st.SyncsFull,
 		"queue": st.QueueLength, "userqueue": st.UserQueueLength, "reconnects": st.Reconnects,
 	}
 	for _, key := range words[1:] {

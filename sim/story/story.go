@@ -12,7 +12,9 @@
 //	fault                                              the input's faults begin now, without a time, as in a schedule
 //	heal                                               what was to last for good ends
 //	start NAME                                         a late or crashed member starts
-//	drop [from=N] [to=N] [holds=TEXT] [count=K]        lose the next K packets that are described so
+//	drop [from=N] [to=N] [holds=TEXT] [about=TEXT] [count=K]
+//	                                                   lose the next K packets (-1 for all) whose description begins
+//	                                                   with the one and has the other
 //	inject to=N [from=N]                               a forged message arrives: alive|suspect|dead NAME@INC [from NAME]
 //	broadcast from=N [count=K]                         send the input to everybody
 //	heard [TEXT]                                       who got that message, or how many each got
