@@ -1,0 +1,135 @@
+package record
+
+import (
+	"cmp"
+	"slices"
+)
+
+// rumor is news about an owner that is being gossiped: a stretch of versions of
+// its map or of entries of its log. What it stands for is read from the copy
+// when a packet is filled, so a rumor takes no memory worth speaking of.
+type rumor struct {
+	m        *member
+	log      bool
+	dead     bool
+	gen      uint64
+	from, to uint64 // a mere hint if equal
+	sent     int    // to how many peers
+	seq      uint64 // counts the rumors of this member
+}
+
+// queue holds the rumors that wait.
+type queue struct {
+	all []*rumor
+	seq uint64
+}
+
+// drop takes a rumor out. It leaves the queue when that is next looked at.
+func (r *rumor) drop() {
+	r.dead = true
+	r.m.rumors = slices.DeleteFunc(r.m.rumors, func(o *rumor) bool { return o == r })
+}
+
+// dropRumors takes out all that is said about an owner.
+func (m *member) dropRumors() {
+	for _, r := range m.rumors {
+		r.dead = true
+	}
+	m.rumors = nil
+}
+
+// clear lets go of all rumors: there is nobody to tell.
+func (q *queue) clear() {
+	for _, r := range q.all {
+		r.m.dropRumors()
+	}
+	q.all = nil
+}
+
+// ready drops what has been sent often enough, or has lost its sense, and puts
+// the rest in order: the least sent first and, among those, the newest.
+func (q *queue) ready(limit int) []*rumor {
+	q.all = slices.DeleteFunc(q.all, func(r *rumor) bool {
+		if !r.dead && (r.sent >= limit || !r.stands()) {
+			r.drop()
+		}
+		return r.dead
+	})
+	if len(q.all) == 0 {
+		q.all = nil
+	}
+	slices.SortFunc(q.all, func(a, b *rumor) int {
+		return cmp.Or(cmp.Compare(a.sent, b.sent), cmp.Compare(b.seq, a.seq))
+	})
+	return q.all
+}
+
+// stands reports whether a rumor still makes sense, and cuts off what is no
+// longer here.
+func (r *rumor) stands() bool {
+	if !r.log {
+		return r.gen == r.m.cur.gen && r.to <= r.m.cur.at
+	}
+	w := &r.m.log
+	r.from = max(r.from, w.base)
+	return r.gen == w.gen && r.from < r.to && r.to <= w.end()
+}
+
+// rumorsMax bounds the rumors of one kind about one owner.
+const rumorsMax = 8
+
+// rumor has news gossiped: what has come after from and goes up to to. What
+// follows on news that has not been sent yet becomes one with it.
+func (c *Core) rumor(m *member, log bool, from, to uint64) {
+	if len(c.ups) == 0 {
+		return // whoever comes up next is told all there is
+	}
+	c.wantGossip()
+	r := &rumor{m: m, log: log, gen: m.cur.gen, from: from, to: to}
+	if log {
+		r.gen = m.log.gen
+	}
+	var same [rumorsMax]*rumor
+	n := 0
+	for _, o := range m.rumors {
+		if o.log == log && o.gen == r.gen && n < rumorsMax {
+			same[n] = o
+			n++
+		}
+	}
+	if n > 0 {
+		if last := same[n-1]; last.sent == 0 && (last.to == from || from == to) {
+			last.to = max(last.to, to)
+			return
+		}
+	}
+	if n == rumorsMax { // the two oldest become one
+		same[1].from = same[0].from
+		same[0].drop()
+	}
+	c.queue.seq++
+	r.seq = c.queue.seq
+	m.rumors = append(m.rumors, r)
+	c.queue.all = append(c.queue.all, r)
+}
+
+// heard counts rumors as sent that came back from somebody who knows them, the
+// feedback of Demers et al., "Epidemic algorithms for replicated database
+// maintenance" (1987), section 1.4.
+func (c *Core) heard(m *member, log bool, gen, from, to uint64) {
+	for _, r := range m.rumors {
+		if r.log == log && r.gen == gen && r.from >= from && r.to <= to {
+			r.sent++
+		}
+	}
+}
+
+// transmitLimit is how many peers a rumor is sent to, as in package swim:
+// RetransmitMult*ceil(log10(n+1)), and in a small cluster everybody.
+func (c *Core) transmitLimit() int {
+	digits := 1
+	for n := len(c.ups) + 1; n >= 10; n /= 10 {
+		digits++
+	}
+	return max(c.cfg.RetransmitMult*digits, min(len(c.ups), 8))
+}
