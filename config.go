@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/musterhq/muster/record"
 	"github.com/musterhq/muster/swim"
 	"github.com/musterhq/muster/wire"
 )
@@ -21,6 +22,9 @@ type Config struct {
 	// ":port". Port 0 picks one that is free for both. "[::]:7946" listens on
 	// IPv4 and IPv6.
 	Bind string
+	// MapAddr translates the address of a member to the one to be dialled from
+	// here, for NAT and the like. It must be a pure function.
+	MapAddr func(netip.AddrPort) netip.AddrPort
 	// Advertise is what others are told to connect to: "host:port" or "host",
 	// where behind NAT Bind is of no use to them. Empty takes Bind, and for an
 	// unspecified address a private one of this machine's.
@@ -39,8 +43,15 @@ type Config struct {
 	// AcceptPlaintext and SendPlaintext turn encryption on in a running
 	// cluster: set both everywhere, then clear SendPlaintext, then the other.
 	AcceptPlaintext, SendPlaintext bool
-	// Compression packs full queues and large streams with LZW.
-	Compression bool
+	// SkipInboundLabelCheck expects no label on what comes in, because a proxy
+	// in front has checked and removed it.
+	SkipInboundLabelCheck bool
+	// Compression packs full queues and large streams, with LZW unless
+	// CompressionAlgorithm is another one of Compressors. What Compressors has is
+	// understood besides; memberlist peers know LZW only.
+	Compression          bool
+	CompressionAlgorithm wire.Algorithm
+	Compressors          map[wire.Algorithm]wire.Compressor
 	// ProtocolVersion is what is announced as spoken, 2 by default; 1 pads
 	// encrypted messages for peers that still need it.
 	ProtocolVersion uint8
@@ -48,13 +59,27 @@ type Config struct {
 	// whose versions do not fit each other's are refused.
 	DelegateVersions [3]uint8
 
-	// Meta is what this member says of itself, at most swim.MetaMax bytes.
+	// Meta is what this member says of itself, at most MetaMax bytes; see SetMeta.
 	Meta []byte
 
-	ProbeInterval           time.Duration // one member is probed in each
-	ProbeTimeout            time.Duration // for a direct answer
-	IndirectChecks          int           // members asked when there is none
-	DisableTCPPing          bool          // do not try TCP when UDP fails
+	// ID tells this process from another under the same name; 0 draws one.
+	ID uint64
+	// Alias is a name for people, which need not be unique; at most 32 bytes.
+	Alias string
+	// Namespace is the path, such as "prod/eu", of the part of the cluster that
+	// this node belongs to. It sees members and gets messages only of its own
+	// namespace and of those above and below it; "" is above all.
+	Namespace string
+	// LeaveGrace is how long Leave goes on serving after it has announced that
+	// this member is leaving (MemberLeaving); 0 leaves at once.
+	LeaveGrace time.Duration
+
+	ProbeInterval  time.Duration // one member is probed in each
+	ProbeTimeout   time.Duration // for a direct answer
+	IndirectChecks int           // members asked when there is none
+	DisableTCPPing bool          // do not try TCP when UDP fails
+	// NoStreamPingFor does so for some members. It must be a pure function.
+	NoStreamPingFor         func(name string) bool
 	GossipInterval          time.Duration
 	GossipNodes             int
 	GossipToTheDead         time.Duration // also the age at which the dead are forgotten
@@ -63,6 +88,7 @@ type Config struct {
 	SuspicionMaxTimeoutMult int
 	AwarenessMax            int
 	PushPullInterval        time.Duration
+	PushPullNodes           int           // with how many members at a time
 	ReconnectInterval       time.Duration // pace of looking for lost members
 	DeadNodeReclaim         time.Duration // when another address may take a dead member's name
 	StreamTimeout           time.Duration // to connect, and for one exchange
@@ -70,6 +96,11 @@ type Config struct {
 
 	// AllowedCIDRs bounds the addresses that members may have; nil allows all.
 	AllowedCIDRs []netip.Prefix
+
+	// Records has the bounds and the pace of the record plane; its identity and
+	// packet size are filled in. NoRecords keeps this node out of it.
+	Records   record.Config
+	NoRecords bool
 
 	// Logger takes what an operator should know; slog.Default() if nil.
 	Logger *slog.Logger
@@ -80,11 +111,32 @@ type Config struct {
 	OnEvent func(Event)
 	// OnMessage is called for every user message.
 	OnMessage func(Message)
+	// OnAccused is called when this member hears that it is held suspect or dead,
+	// or that an older process of its name is held alive, and refutes it. by is
+	// the member that says so, "" if that is not known.
+	OnAccused func(by string, of State)
+	// MessageQueue is how many messages may wait for OnMessage; 0 means 4096.
+	MessageQueue int
+	// LocalState is the application's own state, at most 20 MiB, which goes
+	// along when states are exchanged with another member; MergeState gets the
+	// other's. join tells that one joins the other. LocalState may be called
+	// from several goroutines at a time. With either of the two every exchange
+	// carries the whole state of the cluster, as memberlist's do.
+	LocalState func(join bool) []byte
+	MergeState func(state []byte, join bool)
+	// SelectTargets chooses, among the candidates for gossip or an exchange of
+	// states, whom it may go to, and optionally one that gets it in any case.
+	SelectTargets func(candidates []Member) (selected []Member, preferred *Member)
 	// VetAlive may refuse a member, new or changed, by returning an error.
 	VetAlive func(Member) error
 	// VetMerge may refuse the state of a cluster that joins this one.
 	VetMerge func([]Member) error
-	// Broadcasts is asked at each gossip interval for messages to be gossiped
+	// OnExchange is called after each exchange of states or of differences that
+	// this node began, with how long it took, the bytes of the other's answers,
+	// and what went wrong.
+	OnExchange func(with netip.AddrPort, took time.Duration, received int, err error)
+	// Broadcasts is asked at each gossip interval, once for each member that is
+	// gossiped to, until it has no more, for messages to be gossiped
 	// once, of limit bytes together with 3 bytes of overhead for each.
 	Broadcasts func(limit int) [][]byte
 	// OnPing is called after each direct answer to a probe, with the time it
@@ -105,13 +157,16 @@ func WAN() Config { return preset(swim.WAN()) }
 func Local() Config { return preset(swim.Local()) }
 
 func preset(s swim.Config) Config {
+	r := record.Defaults()
+	r.GossipInterval, r.Fanout, r.RetransmitMult, r.StreamTimeout = s.GossipInterval, s.GossipNodes, s.RetransmitMult, s.StreamTimeout
 	return Config{
-		Bind: "0.0.0.0:7946", Compression: s.Compress, ProtocolVersion: 2,
+		Records: r,
+		Bind:    "0.0.0.0:7946", Compression: s.Compress, ProtocolVersion: 2,
 		ProbeInterval: s.ProbeInterval, ProbeTimeout: s.ProbeTimeout, IndirectChecks: s.IndirectChecks,
 		GossipInterval: s.GossipInterval, GossipNodes: s.GossipNodes, GossipToTheDead: s.GossipToTheDead,
 		RetransmitMult: s.RetransmitMult, SuspicionMult: s.SuspicionMult,
 		SuspicionMaxTimeoutMult: s.SuspicionMaxTimeoutMult, AwarenessMax: s.AwarenessMax,
-		PushPullInterval: s.PushPullInterval, ReconnectInterval: s.ReconnectInterval,
+		PushPullInterval: s.PushPullInterval, PushPullNodes: s.PushPullNodes, ReconnectInterval: s.ReconnectInterval,
 		DeadNodeReclaim: s.DeadNodeReclaim, StreamTimeout: s.StreamTimeout, PacketSize: s.PacketSize,
 	}
 }
@@ -128,6 +183,7 @@ func (c Config) Validate() error {
 		}
 		faults = append(faults, err)
 	}
+	codec := c.codec()
 	if len(c.Label) > wire.MaxLabel {
 		bad(fmt.Errorf("label has %d bytes, at most %d are allowed", len(c.Label), wire.MaxLabel))
 	}
@@ -136,6 +192,24 @@ func (c Config) Validate() error {
 	}
 	if d := c.DelegateVersions; d[0] > d[2] || d[2] > d[1] {
 		bad(fmt.Errorf("delegate versions %v are not min <= current <= max", d))
+	}
+	if c.Transport == nil && c.PacketSize > udpMax {
+		bad(fmt.Errorf("packet size %d exceeds a UDP packet's %d", c.PacketSize, udpMax))
+	}
+	if _, ok := c.Compressors[c.CompressionAlgorithm]; c.CompressionAlgorithm != wire.LZW && !ok {
+		bad(fmt.Errorf("compression algorithm %d is not among the compressors", c.CompressionAlgorithm))
+	}
+	if r := c.records(codec.Overhead(), 1); !c.NoRecords && c.Name != "" && len(c.Name) <= record.MaxName {
+		bad(wrap("records", r.Validate()))
+	}
+	if len(c.Meta) > MetaMax {
+		bad(fmt.Errorf("metadata has %d bytes, at most %d are allowed", len(c.Meta), MetaMax))
+	}
+	if len(c.Meta) > swim.MetaMax && c.NoRecords {
+		bad(fmt.Errorf("metadata of %d bytes needs records, which are switched off", len(c.Meta)))
+	}
+	if c.MessageQueue < 0 {
+		bad(fmt.Errorf("message queue of %d is negative", c.MessageQueue))
 	}
 	if c.Transport == nil {
 		_, err := splitAddr(c.Bind, DefaultPort)
@@ -167,7 +241,8 @@ func wrap(what string, err error) error {
 func (c Config) codec() wire.Codec {
 	return wire.Codec{
 		Label: c.Label, Keyring: c.Keyring, InsecureIncoming: c.AcceptPlaintext, InsecureOutgoing: c.SendPlaintext,
-		ProtocolVersion: c.ProtocolVersion, Compress: c.Compression,
+		SkipInboundLabelCheck: c.SkipInboundLabelCheck, ProtocolVersion: c.ProtocolVersion,
+		Compress: c.Compression, Algorithm: c.CompressionAlgorithm, Compressors: c.Compressors, MaxPacket: 2 * c.PacketSize,
 	}
 }
 
@@ -178,21 +253,42 @@ func (c Config) core(addr netip.AddrPort) swim.Config {
 	if c.Keyring != nil && c.Keyring.Empty() {
 		overhead += cryptReserve // keys may be added later
 	}
+	meta, id := c.Meta, uint64(0)
+	if len(meta) > swim.MetaMax {
+		meta, id = nil, metaID(meta)
+	}
 	d := c.DelegateVersions
 	return swim.Config{
-		Name: c.Name, Addr: addr, Meta: c.Meta,
+		Name: c.Name, Addr: addr, Meta: meta, MetaID: id,
+		Caps: c.caps(), ID: c.ID, Alias: c.Alias, Namespace: c.Namespace, LeaveGrace: c.LeaveGrace,
 		Versions:      wire.Versions{1, 5, c.ProtocolVersion, d[0], d[1], d[2]},
-		ProbeInterval: c.ProbeInterval, ProbeTimeout: c.ProbeTimeout, IndirectChecks: c.IndirectChecks, NoStreamPing: c.DisableTCPPing,
+		ProbeInterval: c.ProbeInterval, ProbeTimeout: c.ProbeTimeout, IndirectChecks: c.IndirectChecks, NoStreamPing: c.DisableTCPPing, NoStreamPingFor: c.NoStreamPingFor,
 		GossipInterval: c.GossipInterval, GossipNodes: c.GossipNodes, GossipToTheDead: c.GossipToTheDead,
 		RetransmitMult: c.RetransmitMult, SuspicionMult: c.SuspicionMult,
 		SuspicionMaxTimeoutMult: c.SuspicionMaxTimeoutMult, AwarenessMax: c.AwarenessMax,
-		PushPullInterval: c.PushPullInterval, ReconnectInterval: c.ReconnectInterval,
+		PushPullInterval: c.PushPullInterval, PushPullNodes: c.PushPullNodes, ReconnectInterval: c.ReconnectInterval,
 		DeadNodeReclaim: c.DeadNodeReclaim, StreamTimeout: c.StreamTimeout,
-		PacketSize: c.PacketSize, PacketOverhead: overhead, Compress: c.Compression,
-		AllowedCIDRs: c.AllowedCIDRs,
-		VetAlive:     c.VetAlive != nil, VetMerge: c.VetMerge != nil, PullBroadcasts: c.Broadcasts != nil, ReportRTT: c.OnPing != nil,
+		PacketSize: c.PacketSize, PacketOverhead: overhead, Compress: c.Compression, Algorithm: c.CompressionAlgorithm, Compressors: c.Compressors,
+		AllowedCIDRs: c.AllowedCIDRs, SelectTargets: c.SelectTargets != nil,
+		VetAlive: c.VetAlive != nil, VetMerge: c.VetMerge != nil, PullBroadcasts: c.Broadcasts != nil, ReportRTT: c.OnPing != nil,
 	}
 }
+
+// caps is what this node understands beyond wire.CapMuster. An application's own
+// state travels only in whole exchanges of states.
+func (c *Config) caps() wire.Caps {
+	caps := wire.CapMessage
+	if !c.NoRecords {
+		caps |= wire.CapRecord
+	}
+	if c.LocalState == nil && c.MergeState == nil {
+		caps |= wire.CapSync
+	}
+	return caps
+}
+
+// udpMax is the most that a UDP packet carries over IPv4.
+const udpMax = 65507
 
 // cryptReserve is the most that encrypting adds to a packet.
 const cryptReserve = 45

@@ -11,8 +11,11 @@ import (
 type call struct {
 	event   *Event
 	ping    *swim.Event
+	accused *swim.Event
 	ask     *swim.Ask
-	message Message // if none of the above
+	state   *swim.UserState
+	flush   chan struct{} // closed when everything before has been told
+	message Message       // if none of the above
 }
 
 // dispatcher calls the application, one call at a time, in order, from one
@@ -31,17 +34,24 @@ type dispatcher struct {
 	foldAt   int
 	messages int
 	bytes    int
+	states   int    // bytes of user states
+	most     int    // messages that may wait
+	answered uint64 // questions
 	running  bool
 	closed   bool
 }
 
 const (
 	messagesMax = 4096
-	messageRoom = 32 << 20 // bytes
+	messageRoom = 32 << 20  // bytes
+	statesRoom  = 128 << 20 // bytes
 )
 
 func (d *dispatcher) init(n *Node) {
 	d.node, d.foldAt = n, eventQueueMax
+	if d.most = n.cfg.MessageQueue; d.most == 0 {
+		d.most = messagesMax
+	}
 	d.room, d.work = sync.NewCond(&d.mu), make(chan struct{}, 1)
 }
 
@@ -100,9 +110,49 @@ func (d *dispatcher) fold() {
 func (d *dispatcher) pinged(e swim.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.queue) < messagesMax { // one more round-trip time is no loss
+	if len(d.queue) < d.most { // one more round-trip time is no loss
 		d.push(call{ping: &e})
 	}
+}
+
+func (d *dispatcher) accused(e swim.Event) {
+	if d.node.cfg.OnAccused == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.queue) < d.most {
+		d.push(call{accused: &e})
+	}
+}
+
+// state queues the other side's user state. What does not fit is dropped, and
+// comes again with the next exchange.
+func (d *dispatcher) state(s swim.UserState) {
+	if d.node.cfg.MergeState == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.states > 0 && d.states+len(s.Data) > statesRoom {
+		d.node.counts.messagesDropped.Add(1)
+		return
+	}
+	d.states += len(s.Data)
+	d.push(call{state: &s})
+}
+
+// flush returns a channel that is closed when all that waits has been told, nil
+// if nothing does or ever will.
+func (d *dispatcher) flush() (done chan struct{}, answered uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || !d.running {
+		return nil, d.answered
+	}
+	done = make(chan struct{})
+	d.push(call{flush: done})
+	return done, d.answered
 }
 
 func (d *dispatcher) ask(a swim.Ask) {
@@ -145,7 +195,7 @@ func (d *dispatcher) reliable(m Message) bool {
 
 // full says whether size more bytes would be too much; one message always fits.
 func (d *dispatcher) full(size int) bool {
-	return d.messages >= messagesMax || d.messages > 0 && d.bytes+size > messageRoom
+	return d.messages >= d.most || d.messages > 0 && d.bytes+size > messageRoom
 }
 
 func (d *dispatcher) accept(m Message) {
@@ -229,6 +279,15 @@ func (d *dispatcher) call(c *call) {
 		cfg.OnEvent(*c.event)
 	case c.ping != nil:
 		cfg.OnPing(c.ping.Member, c.ping.RTT, c.ping.Payload)
+	case c.accused != nil:
+		cfg.OnAccused(c.accused.From, c.accused.As)
+	case c.state != nil:
+		d.mu.Lock()
+		d.states -= len(c.state.Data)
+		d.mu.Unlock()
+		cfg.MergeState(c.state.Data, c.state.Join)
+	case c.flush != nil:
+		close(c.flush)
 	case c.ask != nil:
 		d.answer(c.ask)
 	default:
@@ -243,19 +302,58 @@ func (d *dispatcher) call(c *call) {
 
 // answer puts a question of the core to the application.
 func (d *dispatcher) answer(a *swim.Ask) {
+	d.mu.Lock()
+	d.answered++
+	d.mu.Unlock()
 	cfg := &d.node.cfg
 	var veto error
-	var msgs [][]byte
 	switch a.Kind {
 	case swim.AskAlive:
 		veto = cfg.VetAlive(a.Members[0])
 	case swim.AskMerge:
 		veto = cfg.VetMerge(a.Members)
 	case swim.AskBroadcasts:
-		msgs = cfg.Broadcasts(a.Limit)
+		d.collect(a)
+		return
+	case swim.AskTargets:
+		d.selectTargets(a)
+		return
 	}
 	n := d.node
-	if err := n.do(func(now time.Time) { n.core.Answer(now, a.ID, veto, msgs) }); err != nil {
+	if err := n.do(func(now time.Time) { n.core.Answer(now, a.ID, veto) }); err != nil {
+		return // closed: nobody waits for the answer
+	}
+}
+
+// collect asks for the application's broadcasts, for one target after the other
+// until there are none. memberlist asks so too, and TransmitLimitedQueue counts
+// one transmission for each time.
+func (d *dispatcher) collect(a *swim.Ask) {
+	var msgs [][][]byte
+	for len(msgs) < a.Targets {
+		m := d.node.cfg.Broadcasts(a.Limit)
+		if len(m) == 0 {
+			break
+		}
+		msgs = append(msgs, m)
+	}
+	n := d.node
+	if err := n.do(func(now time.Time) { n.core.AnswerBroadcasts(now, a.ID, msgs) }); err != nil {
+		return // closed: nobody waits for the answer
+	}
+}
+
+func (d *dispatcher) selectTargets(a *swim.Ask) {
+	selected, preferred := d.node.cfg.SelectTargets(a.Members)
+	names, first := make([]string, 0, len(selected)), ""
+	for i := range selected {
+		names = append(names, selected[i].Name)
+	}
+	if preferred != nil {
+		first = preferred.Name
+	}
+	n := d.node
+	if err := n.do(func(now time.Time) { n.core.AnswerTargets(now, a.ID, names, first) }); err != nil {
 		return // closed: nobody waits for the answer
 	}
 }

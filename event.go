@@ -23,25 +23,71 @@ const (
 )
 
 // EventKind tells what happened.
-type EventKind = swim.EventKind
+type EventKind uint8
 
 // The kinds of event. For each member they follow
-// (Join (Update|Suspect|Recover)* Leave)*; Conflict may come any time.
+// (Joined (Updated|Suspected|Recovered|Leaving)* (Left|Failed))*; Conflict may
+// come any time.
 const (
-	MemberJoin     = swim.EventJoin
-	MemberUpdate   = swim.EventUpdate   // metadata, address or versions changed
-	MemberLeave    = swim.EventLeave    // died or left: Member.State tells which
-	MemberConflict = swim.EventConflict // Member claims a name that is taken
-	MemberSuspect  = swim.EventSuspect  // does not answer
-	MemberRecover  = swim.EventRecover  // was suspected and refuted
+	MemberJoined    EventKind = iota
+	MemberUpdated             // metadata, address or versions changed
+	MemberLeaving             // goes soon, and still serves
+	MemberLeft                // has gone of its own will
+	MemberFailed              // has died, or another process has taken its place
+	MemberSuspected           // does not answer
+	MemberRecovered           // was suspected and refuted
+	MemberConflict            // Member claims a name that is taken
 )
+
+var kindNames = [...]string{"joined", "updated", "leaving", "left", "failed", "suspected", "recovered", "conflict"}
+
+// String returns the kind's lower-case name.
+func (k EventKind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
+// Gone says whether the member is no longer present after such an event.
+func (k EventKind) Gone() bool { return k == MemberLeft || k == MemberFailed }
 
 // Event is one change of membership.
 type Event struct {
 	Kind   EventKind
-	Member Member    // as it is after the event
-	From   string    // the member that reported a MemberSuspect or MemberLeave
-	Time   time.Time // when this node learned of it
+	Member Member // as it is after the event
+	// OldMeta is the metadata before a MemberUpdated, and the last there was for
+	// a member that is leaving or gone.
+	OldMeta []byte
+	// From is the member that reported a MemberSuspected, MemberLeft or
+	// MemberFailed; "" for one whose place another process has taken.
+	From string
+	// Confirmations counts the members that confirmed the suspicion that ended
+	// in a MemberFailed pronounced by this node.
+	Confirmations int
+	Time          time.Time // when this node learned of it
+}
+
+// kindOf translates the core's kind.
+func kindOf(e *swim.Event) EventKind {
+	switch e.Kind {
+	case swim.EventJoin:
+		return MemberJoined
+	case swim.EventUpdate:
+		return MemberUpdated
+	case swim.EventLeaving:
+		return MemberLeaving
+	case swim.EventSuspect:
+		return MemberSuspected
+	case swim.EventRecover:
+		return MemberRecovered
+	case swim.EventConflict:
+		return MemberConflict
+	}
+	if e.Member.State == Left {
+		return MemberLeft
+	}
+	return MemberFailed
 }
 
 // Message is a user message. Payload belongs to the receiver.
@@ -62,6 +108,7 @@ type history struct {
 	left    int  // its first leave, -1 for none
 	joined  bool // its first event is a join: it was not present before
 	updated bool
+	oldMeta []byte // before its first update
 }
 
 // foldEvents reduces events to what a consumer that arrives late needs: for
@@ -76,12 +123,14 @@ func foldEvents(events []Event) []Event {
 		case e.Kind == MemberConflict:
 			continue
 		case h == nil:
-			h = &history{left: -1, joined: e.Kind == MemberJoin}
+			h = &history{left: -1, joined: e.Kind == MemberJoined}
 			byName[e.Member.Name] = h
 		}
 		h.last = i
-		h.updated = h.updated || e.Kind == MemberUpdate
-		if e.Kind == MemberLeave && h.left < 0 {
+		if e.Kind == MemberUpdated && !h.updated {
+			h.updated, h.oldMeta = true, e.OldMeta
+		}
+		if e.Kind.Gone() && h.left < 0 {
 			h.left = i
 		}
 	}
@@ -91,14 +140,14 @@ func foldEvents(events []Event) []Event {
 		if e.Kind == MemberConflict || i != h.last && i != h.left {
 			continue
 		}
-		gone := events[h.last].Kind == MemberLeave
+		gone := events[h.last].Kind.Gone()
 		switch {
 		case gone && (h.joined || i != h.last), i != h.last && h.joined:
 			continue
 		case i == h.last && !gone && (h.joined || h.left >= 0):
-			e.Kind = MemberJoin
+			e.Kind, e.OldMeta = MemberJoined, nil
 		case i == h.last && !gone && h.updated:
-			e.Kind = MemberUpdate
+			e.Kind, e.OldMeta = MemberUpdated, h.oldMeta
 		}
 		folded = append(folded, e)
 	}

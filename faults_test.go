@@ -51,7 +51,7 @@ func TestCallbacksMayCallAnything(t *testing.T) {
 			return
 		}
 		c.OnEvent = func(e Event) {
-			if e.Kind == MemberJoin { // SetMeta causes an update
+			if e.Kind == MemberJoined { // SetMeta causes an update
 				enter()
 			}
 		}
@@ -213,8 +213,8 @@ func TestTooLargeForAPacket(t *testing.T) {
 	if err := nodes[0].Broadcast(make([]byte, most)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("broadcast of %d bytes: %v", most, err)
 	}
-	if err := nodes[0].SetMeta(make([]byte, 513)); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("metadata of 513 bytes: %v", err)
+	if err := nodes[0].SetMeta(make([]byte, MetaMax+1)); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("metadata of more than 1 MiB: %v", err)
 	}
 	if err := nodes[0].Send(t.Context(), "n1", make([]byte, wire.MaxUserMessage+1)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("message of more than 20 MiB: %v", err)

@@ -250,7 +250,7 @@ func TestGoroutines(t *testing.T) {
 func TestValidateReportsEveryFault(t *testing.T) {
 	cfg := LAN()
 	cfg.Label = strings.Repeat("l", 256)
-	cfg.Meta = make([]byte, 600)
+	cfg.Meta = make([]byte, MetaMax+1)
 	cfg.ProbeTimeout = 2 * cfg.ProbeInterval
 	cfg.Advertise = "host:port:extra"
 	cfg.RetransmitMult = 0
@@ -270,15 +270,15 @@ func TestFoldEvents(t *testing.T) {
 		return Event{Kind: kind, Member: Member{Name: name, Incarnation: inc}}
 	}
 	in := []Event{
-		e(MemberJoin, "new", 1), e(MemberUpdate, "new", 2),
-		e(MemberJoin, "passing", 1), e(MemberLeave, "passing", 1),
-		e(MemberUpdate, "old", 2), e(MemberSuspect, "old", 2), e(MemberRecover, "old", 3),
-		e(MemberLeave, "back", 1), e(MemberJoin, "back", 2), e(MemberSuspect, "back", 2),
-		e(MemberLeave, "gone", 1), e(MemberJoin, "gone", 2), e(MemberLeave, "gone", 2),
+		e(MemberJoined, "new", 1), e(MemberUpdated, "new", 2),
+		e(MemberJoined, "passing", 1), e(MemberFailed, "passing", 1),
+		e(MemberUpdated, "old", 2), e(MemberSuspected, "old", 2), e(MemberRecovered, "old", 3),
+		e(MemberFailed, "back", 1), e(MemberJoined, "back", 2), e(MemberSuspected, "back", 2),
+		e(MemberFailed, "gone", 1), e(MemberJoined, "gone", 2), e(MemberFailed, "gone", 2),
 		e(MemberConflict, "old", 9),
 	}
 	want := []Event{
-		e(MemberJoin, "new", 2), e(MemberUpdate, "old", 3), e(MemberLeave, "back", 1), e(MemberJoin, "back", 2), e(MemberLeave, "gone", 2),
+		e(MemberJoined, "new", 2), e(MemberUpdated, "old", 3), e(MemberFailed, "back", 1), e(MemberJoined, "back", 2), e(MemberFailed, "gone", 2),
 	}
 	for round := range 2 { // folding what is folded changes nothing
 		got := foldEvents(in)

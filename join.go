@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/musterhq/muster/swim"
 )
 
 // seeds are the addresses that the configuration names.
@@ -68,7 +70,7 @@ func (n *Node) joinAll(ctx context.Context, targets []netip.AddrPort) (reached i
 	for _, to := range targets {
 		slots <- struct{}{}
 		wg.Go(func() {
-			err := n.joinOne(ctx, to)
+			err := n.JoinAddr(ctx, to, "")
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -83,21 +85,117 @@ func (n *Node) joinAll(ctx context.Context, targets []netip.AddrPort) (reached i
 	return reached, faults
 }
 
-func (n *Node) joinOne(ctx context.Context, to netip.AddrPort) error {
+// JoinAddr exchanges states with one member. name, which may be empty, is for a
+// NamedTransport.
+func (n *Node) JoinAddr(ctx context.Context, to netip.AddrPort, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	if err := n.do(func(now time.Time) { n.joins[n.core.Join(now, to)] = done }); err != nil {
+	done := make(chan swim.Done, 1)
+	var id uint64
+	if err := n.do(func(now time.Time) {
+		id = n.core.JoinNamed(now, to, name)
+		n.waits[id] = done
+	}); err != nil {
 		return err
 	}
-	select {
-	case err := <-done:
+	d, err := n.await(ctx, id, done)
+	if err != nil {
 		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	}
+	return d.Err
+}
+
+// Ping asks the member of that name for a sign of life, once, and returns how
+// long it took; to may be zero for a member that is known. The outcome does not
+// change what is known of the member. swim.ErrNoAnswer tells that none came
+// within ProbeTimeout.
+func (n *Node) Ping(ctx context.Context, name string, to netip.AddrPort) (time.Duration, error) {
+	if !to.IsValid() {
+		m, ok := n.Member(name)
+		if !ok {
+			return 0, fmt.Errorf("ping %q: %w", name, ErrUnknown)
+		}
+		to = m.Addr
+	}
+	done := make(chan swim.Done, 1)
+	var id uint64
+	var err error
+	if e := n.do(func(now time.Time) {
+		if id, err = n.core.Ping(now, name, to); err == nil {
+			n.waits[id] = done
+		}
+	}); e != nil {
+		err = e
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ping %q: %w", name, err)
+	}
+	d, err := n.await(ctx, id, done)
+	if err == nil {
+		err = d.Err
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ping %q: %w", name, err)
+	}
+	return d.RTT, nil
+}
+
+// await waits for what the core was asked to do as id.
+func (n *Node) await(ctx context.Context, id uint64, done <-chan swim.Done) (swim.Done, error) {
+	select {
+	case d := <-done:
+		return d, nil
 	case <-n.ctx.Done():
-		return ErrClosed
+		return swim.Done{}, ErrClosed
+	case <-ctx.Done():
+	}
+	n.mu.Lock()
+	delete(n.waits, id)
+	n.mu.Unlock()
+	return swim.Done{}, ctx.Err()
+}
+
+// Flush returns once the application has been told everything that the node
+// knew when Flush was called: callbacks have returned. It must not be called
+// from a callback.
+func (n *Node) Flush(ctx context.Context) error {
+	const rounds = 3 // an answer may lead to another question, as a merge does
+	for before, round := uint64(0), 0; round < rounds; round++ {
+		done, answered := n.calls.flush()
+		if done == nil || round > 0 && answered == before {
+			return nil // nothing has come of answers since the last round
+		}
+		before = answered
+		select {
+		case <-done:
+		case <-n.ctx.Done():
+			return ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Announced returns once what this node last said of itself (its start, its
+// metadata) has been sent to as many members as it is sent to, or there are
+// none. The others pass it on from there.
+func (n *Node) Announced(ctx context.Context) error {
+	tick := time.NewTicker(max(n.cfg.GossipInterval/4, time.Millisecond))
+	defer tick.Stop()
+	for {
+		var done bool
+		if err := n.do(func(time.Time) { done = n.core.Announced() }); err != nil || done {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-n.ctx.Done():
+			return ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/swim"
+	"github.com/musterhq/muster/wire"
 )
 
 // Whoever has something for the core takes it in hand himself, under Node.mu:
@@ -23,6 +24,8 @@ func (n *Node) loop() {
 			return
 		case <-n.timer.C:
 			n.turn(nil)
+		case <-n.plane.timer.C:
+			n.plane.tick()
 		}
 	}
 }
@@ -63,6 +66,7 @@ func (n *Node) rearm() {
 // outcome is what is to be logged once the lock is released.
 type outcome struct {
 	events []Event
+	asides []swim.Event
 	failed netip.AddrPort // a packet that could not be sent went there
 	err    error
 }
@@ -70,6 +74,9 @@ type outcome struct {
 func (n *Node) report(o outcome) {
 	for i := range o.events {
 		n.note(&o.events[i])
+	}
+	for i := range o.asides {
+		n.remark(&o.asides[i])
 	}
 	if o.err != nil {
 		n.complain("packet not sent", o.failed, o.err)
@@ -91,18 +98,22 @@ func (n *Node) perform(rd swim.Ready) (o outcome) {
 		n.work.Go(func() { n.exchange(s) })
 	}
 	if len(rd.Events) > 0 {
-		o.events = n.publish(rd.Events)
+		n.plane.members(rd.Events)
+		o.events, o.asides = n.publish(rd.Events)
 	}
 	for _, m := range rd.Messages {
 		n.calls.message(Message{From: m.From, Payload: m.Payload, Broadcast: m.Rumor})
+	}
+	for _, s := range rd.States {
+		n.calls.state(s)
 	}
 	for _, a := range rd.Asks {
 		n.calls.ask(a)
 	}
 	for _, d := range rd.Done {
-		if c := n.joins[d.ID]; c != nil {
-			delete(n.joins, d.ID)
-			c <- d.Err
+		if c := n.waits[d.ID]; c != nil {
+			delete(n.waits, d.ID)
+			c <- d
 		}
 	}
 	if n.core.LeaveDone() {
@@ -112,6 +123,7 @@ func (n *Node) perform(rd swim.Ready) (o outcome) {
 		n.core.Unreachable(time.Now(), o.failed)
 		more := n.perform(n.core.Ready())
 		o.events = append(o.events, more.events...)
+		o.asides = append(o.asides, more.asides...)
 	}
 	return o
 }
@@ -120,7 +132,7 @@ func (n *Node) writePacket(p swim.Packet) error {
 	b, err := n.codec.Seal(n.sealed[:0], p.Data, p.CRC)
 	n.sealed = b
 	if err == nil {
-		err = n.transport.WritePacket(b, p.To)
+		err = n.transport.WritePacketTo(b, p.To, p.Name)
 	}
 	if err != nil {
 		n.counts.sendErrors.Add(1)
@@ -171,6 +183,10 @@ func (n *Node) packet(b, scratch []byte, from netip.AddrPort) {
 	if err != nil {
 		n.counts.malformed.Add(1)
 		n.complain("packet dropped", from, err)
+		return
+	}
+	if wire.Type(msg[0]) == wire.TypeRecord {
+		n.plane.packet(from, msg)
 		return
 	}
 	n.turn(func(now time.Time) { err = n.core.Step(now, from, msg) })

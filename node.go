@@ -33,7 +33,7 @@ type Node struct {
 	log       *slog.Logger
 	codec     wire.Codec
 	plain     wire.Codec // the same without compression
-	transport Transport
+	transport NamedTransport
 	addr      netip.AddrPort // advertised
 
 	mu       sync.Mutex // guards what follows, up to the blank line
@@ -42,12 +42,15 @@ type Node struct {
 	armed    time.Time // what the timer is set to
 	changes  uint64    // of the core when the snapshot was last dropped
 	watchers []*watcher
-	joins    map[uint64]chan error // who waits for which push/pull
-	left     chan struct{}         // closed when a leave is done
-	sealed   []byte                // buffer for outgoing packets
+	waits    map[uint64]chan swim.Done // for which push/pull or ping
+	left     chan struct{}             // closed when a leave is done
+	sealed   []byte                    // buffer for outgoing packets
+
+	metas map[string]detachedMeta // metadata that came as records
 
 	snapshot atomic.Pointer[[]Member] // of AllMembers, nil when out of date
 	calls    dispatcher
+	plane    plane
 	seeds    seeds
 
 	streams streamPool
@@ -97,8 +100,8 @@ func start(cfg Config, t Transport) (*Node, error) {
 	core := cfg.core(addr)
 	core.Seed = rand.Uint64()
 	n := &Node{
-		cfg: cfg, codec: cfg.codec(), transport: t, addr: addr, ctx: ctx, cancel: cancel,
-		joins: make(map[uint64]chan error), left: make(chan struct{}), inbound: make(chan struct{}, inboundMax),
+		cfg: cfg, codec: cfg.codec(), transport: carrier(t, cfg.MapAddr), addr: addr, ctx: ctx, cancel: cancel,
+		waits: make(map[uint64]chan swim.Done), left: make(chan struct{}), inbound: make(chan struct{}, inboundMax),
 	}
 	if n.log = cfg.Logger; n.log == nil {
 		n.log = slog.Default()
@@ -112,6 +115,14 @@ func start(cfg Config, t Transport) (*Node, error) {
 	n.plain.Compress = false
 	n.timer = time.NewTimer(0)
 	n.calls.init(n)
+	n.plane.init(n)
+	n.metas = make(map[string]detachedMeta)
+	if len(cfg.Meta) > swim.MetaMax {
+		if err := n.setDetached(cfg.Meta); err != nil {
+			cancel()
+			return nil, err
+		}
+	}
 	n.streams.init()
 	n.seeds.init(cfg.Seeds, n.defaultPort())
 	n.work.Go(n.loop)
@@ -142,6 +153,7 @@ func (n *Node) Close() error {
 	n.cancel()
 	n.timer.Stop()
 	err := n.transport.Close()
+	n.plane.close()
 	n.streams.close()
 	n.calls.close()
 	n.work.Wait()
@@ -178,14 +190,6 @@ func (n *Node) Leave(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("leave: not confirmed yet: %w", ctx.Err())
 	}
-}
-
-// SetMeta announces new metadata, at most swim.MetaMax bytes.
-func (n *Node) SetMeta(meta []byte) (err error) {
-	if e := n.do(func(now time.Time) { err = n.core.SetMeta(now, meta) }); e != nil {
-		return e
-	}
-	return err
 }
 
 // SetAckPayload sets what other nodes' OnPing gets from this one, at most
@@ -243,6 +247,7 @@ func (n *Node) all() []Member {
 	}
 	var all []Member
 	for m := range n.core.Members {
+		n.attach(&m)
 		all = append(all, m)
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })

@@ -12,52 +12,95 @@ import (
 	"github.com/musterhq/muster/wire"
 )
 
+// peer is whom a message goes to: an address, and what is known of who is there.
+type peer struct {
+	addr netip.AddrPort
+	name string    // empty when it is not known
+	caps wire.Caps // none when it is no member
+	crc  bool      // it checks a packet's
+}
+
+// lookup finds a member that messages can be sent to.
+func (n *Node) lookup(name string) (peer, error) {
+	if n.ctx.Err() != nil {
+		return peer{}, ErrClosed
+	}
+	m, ok := n.Member(name)
+	if !ok || m.State > Suspect {
+		return peer{}, ErrUnknown
+	}
+	return peerOf(&m), nil
+}
+
+func peerOf(m *Member) peer {
+	return peer{addr: m.Addr, name: m.Name, caps: m.Caps, crc: m.Versions[1] >= 5}
+}
+
+// peerAt tells what is known of who is at an address: the member of that name
+// if it is there, else any that is.
+func (n *Node) peerAt(to netip.AddrPort, name string) peer {
+	if m, ok := n.Member(name); ok && m.Addr == to {
+		return peerOf(&m)
+	}
+	all := n.all()
+	for i := range all {
+		if m := &all[i]; m.Addr == to && m.State <= Suspect && name == "" {
+			return peerOf(m)
+		}
+	}
+	return peer{addr: to, name: name}
+}
+
 // Send delivers payload, at most 20 MiB, to the member of that name, over a
 // stream. Nil means that the other node has taken it in: a muster peer says so,
 // a memberlist peer closes the stream having read it.
 func (n *Node) Send(ctx context.Context, to string, payload []byte) error {
-	if len(payload) > wire.MaxUserMessage {
-		return fmt.Errorf("send to %q: %d bytes, at most %d: %w", to, len(payload), wire.MaxUserMessage, ErrTooLarge)
+	p, err := n.lookup(to)
+	if err == nil {
+		err = n.send(ctx, p, payload)
 	}
-	m, err := n.lookup(to)
 	if err != nil {
 		return fmt.Errorf("send to %q: %w", to, err)
 	}
-	s, err := n.streams.get(ctx, m.Addr)
-	if err != nil {
-		return fmt.Errorf("send to %q: %w", to, err)
-	}
-	defer n.streams.put(m.Addr, s)
-	reused := s.conn != nil
-	err = n.sendOn(ctx, s, &m, payload)
-	if reused && errors.Is(err, io.EOF) {
-		// The peer has closed the stream before it answered, most likely
-		// restarted since the last message: it has not got this one.
-		err = n.sendOn(ctx, s, &m, payload)
-	}
-	if err != nil {
-		if n.ctx.Err() != nil {
-			err = ErrClosed
-		}
-		return fmt.Errorf("send to %q: %w", to, err)
-	}
-	n.counts.messagesSent.Add(1)
 	return nil
 }
 
-func (n *Node) lookup(name string) (Member, error) {
-	if n.ctx.Err() != nil {
-		return Member{}, ErrClosed
+// SendTo is Send to whoever is at an address, member or not. The name may be
+// empty; it is for a Transport that needs it.
+func (n *Node) SendTo(ctx context.Context, to netip.AddrPort, name string, payload []byte) error {
+	if err := n.send(ctx, n.peerAt(to, name), payload); err != nil {
+		return fmt.Errorf("send to %q at %v: %w", name, to, err)
 	}
-	m, ok := n.Member(name)
-	if !ok || m.State > Suspect {
-		return Member{}, ErrUnknown
+	return nil
+}
+
+func (n *Node) send(ctx context.Context, to peer, payload []byte) error {
+	if len(payload) > wire.MaxUserMessage {
+		return fmt.Errorf("%d bytes, at most %d: %w", len(payload), wire.MaxUserMessage, ErrTooLarge)
 	}
-	return m, nil
+	s, err := n.streams.get(ctx, to.addr)
+	if err != nil {
+		return err
+	}
+	defer n.streams.put(to.addr, s)
+	reused := s.conn != nil
+	err = n.sendOn(ctx, s, &to, payload)
+	if reused && errors.Is(err, io.EOF) {
+		// The peer has closed the stream before it answered, most likely
+		// restarted since the last message: it has not got this one.
+		err = n.sendOn(ctx, s, &to, payload)
+	}
+	switch {
+	case err == nil:
+		n.counts.messagesSent.Add(1)
+	case n.ctx.Err() != nil:
+		return ErrClosed
+	}
+	return err
 }
 
 // sendOn writes one message and waits until it is taken in.
-func (n *Node) sendOn(ctx context.Context, s *peerStream, to *Member, payload []byte) (err error) {
+func (n *Node) sendOn(ctx context.Context, s *peerStream, to *peer, payload []byte) (err error) {
 	defer func() {
 		if err != nil {
 			n.streams.drop(s)
@@ -69,7 +112,7 @@ func (n *Node) sendOn(ctx context.Context, s *peerStream, to *Member, payload []
 	}
 	b := s.buf[:0]
 	if s.conn == nil {
-		if err := n.connect(ctx, s, to.Addr, deadline); err != nil {
+		if err := n.connect(ctx, s, to, deadline); err != nil {
 			return err
 		}
 		b = n.codec.AppendLabelHeader(b)
@@ -99,14 +142,14 @@ func (n *Node) sendOn(ctx context.Context, s *peerStream, to *Member, payload []
 		return err
 	}
 	s.sent++
-	return n.taken(s, to.Caps)
+	return n.taken(s, to.caps)
 }
 
-func (n *Node) connect(ctx context.Context, s *peerStream, to netip.AddrPort, deadline time.Time) error {
+func (n *Node) connect(ctx context.Context, s *peerStream, to *peer, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	defer context.AfterFunc(n.ctx, cancel)()
-	conn, r, err := n.open(ctx, to)
+	conn, r, err := n.open(ctx, to.addr, to.name)
 	if err != nil {
 		return err
 	}
@@ -159,24 +202,43 @@ func (n *Node) taken(s *peerStream, caps wire.Caps) error {
 // effort: nil means only that it was sent. ErrTooLarge tells that it does not
 // fit Config.PacketSize.
 func (n *Node) SendPacket(to string, payload []byte) error {
-	m, err := n.lookup(to)
+	p, err := n.lookup(to)
+	if err == nil {
+		err = n.sendPacket(p, payload)
+	}
 	if err != nil {
 		return fmt.Errorf("send to %q: %w", to, err)
 	}
+	return nil
+}
+
+// SendPacketTo is SendPacket to whoever is at an address, member or not. The
+// name may be empty; it is for a Transport that needs it.
+func (n *Node) SendPacketTo(to netip.AddrPort, name string, payload []byte) error {
+	if n.ctx.Err() != nil {
+		return ErrClosed
+	}
+	if err := n.sendPacket(n.peerAt(to, name), payload); err != nil {
+		return fmt.Errorf("send to %q at %v: %w", name, to, err)
+	}
+	return nil
+}
+
+func (n *Node) sendPacket(to peer, payload []byte) error {
 	if most := n.cfg.PacketSize - n.codec.Overhead() - 1; len(payload) > most {
-		return fmt.Errorf("send to %q: %d bytes, at most %d: %w", to, len(payload), most, ErrTooLarge)
+		return fmt.Errorf("%d bytes, at most %d: %w", len(payload), most, ErrTooLarge)
 	}
 	buf := sendBuffers.Get().(*[]byte)
 	defer sendBuffers.Put(buf)
 	msg := wire.AppendUser((*buf)[:0], payload)
-	packet, err := n.codec.Seal(msg[len(msg):], msg, m.Versions[1] >= 5)
+	packet, err := n.codec.Seal(msg[len(msg):], msg, to.crc)
 	*buf = msg[:0]
 	if err == nil {
-		err = n.transport.WritePacket(packet, m.Addr)
+		err = n.transport.WritePacketTo(packet, to.addr, to.name)
 	}
 	if err != nil {
 		n.counts.sendErrors.Add(1)
-		return fmt.Errorf("send to %q: %w", to, err)
+		return err
 	}
 	n.counts.packetsSent.Add(1)
 	n.counts.bytesSent.Add(uint64(len(packet)))

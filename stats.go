@@ -72,7 +72,7 @@ func (n *Node) complain(what string, from netip.AddrPort, err error) {
 func (n *Node) note(e *Event) {
 	m := e.Member
 	level := slog.LevelDebug
-	if e.Kind == MemberSuspect || e.Kind == MemberLeave {
+	if e.Kind == MemberSuspected || e.Kind.Gone() {
 		level = slog.LevelInfo
 	}
 	if e.Kind != MemberConflict && !n.log.Enabled(n.ctx, level) {
@@ -81,11 +81,24 @@ func (n *Node) note(e *Event) {
 	switch e.Kind {
 	case MemberConflict:
 		n.complain("another address claims the name of a member", m.Addr, fmt.Errorf("%w: %q", swim.ErrConflict, m.Name))
-	case MemberSuspect:
+	case MemberSuspected:
 		n.log.Info("member suspected", "member", m.Name, "addr", m.Addr, "by", e.From)
-	case MemberLeave:
-		n.log.Info("member gone", "member", m.Name, "addr", m.Addr, "state", m.State.String(), "by", e.From)
+	case MemberLeft, MemberFailed:
+		n.log.Info("member "+e.Kind.String(), "member", m.Name, "addr", m.Addr, "by", e.From, "confirmations", e.Confirmations)
 	default:
 		n.log.Debug("member "+e.Kind.String(), "member", m.Name, "addr", m.Addr, "incarnation", m.Incarnation)
+	}
+}
+
+// remark logs what concerns how members are watched, not who is one.
+func (n *Node) remark(e *swim.Event) {
+	m := &e.Member
+	switch e.Kind {
+	case swim.EventAccused:
+		n.log.Info("refuting", "of", e.As.String(), "by", e.From)
+	case swim.EventSilent:
+		n.log.Debug("no direct answer, asking others", "member", m.Name, "addr", m.Addr)
+	case swim.EventStreamOnly:
+		n.log.Warn("member answers over a stream but not by packets", "member", m.Name, "addr", m.Addr, "hint", "is UDP let through both ways?")
 	}
 }

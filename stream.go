@@ -97,6 +97,7 @@ type served struct {
 	from     netip.AddrPort
 	msg, out []byte // buffers, used again
 	slot     bool   // counted in Node.inbound
+	rounds   int    // of a sync
 	received uint32 // user messages, acknowledged to a muster peer
 }
 
@@ -114,6 +115,9 @@ func (s *served) next() error {
 	if wire.Type(msg[0]) == wire.TypeUser {
 		return s.user(msg)
 	}
+	if wire.Type(msg[0]) == wire.TypeRecordStream {
+		return s.records(msg)
+	}
 	var reply []byte
 	if e := s.n.do(func(now time.Time) { reply, err = s.n.core.Serve(now, s.from, msg) }); e != nil {
 		return io.EOF
@@ -121,10 +125,36 @@ func (s *served) next() error {
 	if reply == nil {
 		return ignoreToEOF(err)
 	}
+	if wire.Type(reply[0]) == wire.TypePushPull {
+		var h wire.PushPullHeader
+		if e := h.Decode(msg[1:]); e == nil { // the core has understood it before
+			reply, e = s.n.withLocalState(reply, h.Join)
+			err = errors.Join(err, e)
+		}
+	}
 	if err := s.write(reply); err != nil {
 		return err
 	}
+	if err == nil && wire.Type(msg[0]) == wire.TypeSync && s.rounds < swim.SyncRounds {
+		s.rounds++
+		return nil // until the peer is done, or the time is over
+	}
 	return ignoreToEOF(err)
+}
+
+// records answers a request for records. The peer may have another one.
+func (s *served) records(msg []byte) error {
+	reply, err := s.n.plane.serve(s.from, msg)
+	if err != nil {
+		return err
+	}
+	if reply == nil {
+		return io.EOF
+	}
+	if err := s.write(reply); err != nil {
+		return err
+	}
+	return s.deadline(s.n.cfg.StreamTimeout)
 }
 
 // ignoreToEOF ends a stream quietly unless there is something to complain about.
@@ -148,15 +178,23 @@ func (s *served) write(msg []byte) error {
 }
 
 // stream frames a message. Only a large one is compressed: LZW costs a member's
-// processor more than some kilobytes cost the network.
+// processor more than some kilobytes cost the network. The states of a sync are
+// much alike, so that it gains more there.
 func (n *Node) stream(dst, msg []byte) ([]byte, error) {
-	if len(msg) < compressMin {
+	least := compressMin
+	if wire.Type(msg[0]) == wire.TypeSync {
+		least = compressSync
+	}
+	if len(msg) < least {
 		return n.plain.AppendStreamMessage(dst, msg)
 	}
 	return n.codec.AppendStreamMessage(dst, msg)
 }
 
-const compressMin = 64 << 10
+const (
+	compressMin  = 64 << 10
+	compressSync = 4 << 10
+)
 
 // refuse tells the peer why, as memberlist does, without any detail of ours.
 func (s *served) refuse(err error) error {
@@ -229,25 +267,80 @@ func (s *served) release() {
 
 // exchange does one stream that the core asked for.
 func (n *Node) exchange(st swim.Stream) {
-	ctx, cancel := context.WithDeadline(n.ctx, st.Deadline)
-	defer cancel()
-	reply, err := n.request(ctx, st)
-	if err := n.do(func(now time.Time) { n.core.StreamDone(now, st.ID, reply, err) }); err != nil {
-		return // closed meanwhile
+	began, received, fault := time.Now(), 0, error(nil)
+	if st.Kind != swim.StreamPing {
+		n.log.Debug("exchange of states begins", "addr", st.To, "member", st.Name)
+	}
+	if st.Kind == swim.StreamPushPull {
+		st.Request, fault = n.withLocalState(st.Request, st.Join)
+	}
+	if fault != nil {
+		n.complain("exchange of states without the application's", st.To, fault)
+	}
+	n.converse(st.To, st.Name, st.Deadline, st.Request, func(reply []byte, err error) (next []byte) {
+		received, fault = received+len(reply), err
+		if e := n.do(func(now time.Time) { next = n.core.StreamDone(now, st.ID, reply, err) }); e != nil {
+			return nil // closed meanwhile
+		}
+		return next
+	})
+	if st.Kind != swim.StreamPing {
+		n.exchanged(&st, time.Since(began), received, fault)
 	}
 	if st.Reconnect {
-		n.refreshSeeds(ctx)
+		n.refreshSeeds(n.ctx)
 	}
 }
 
-func (n *Node) request(ctx context.Context, st swim.Stream) ([]byte, error) {
-	conn, r, err := n.open(ctx, st.To)
-	if err != nil {
-		return nil, err
+// converse opens a stream, sends msg and, in turn with the answers, which it
+// gives to done, what that still has to say. An error ends it.
+func (n *Node) converse(to netip.AddrPort, name string, deadline time.Time, msg []byte, done func([]byte, error) []byte) {
+	ctx, cancel := context.WithDeadline(n.ctx, deadline)
+	defer cancel()
+	conn, r, err := n.open(ctx, to, name)
+	if err == nil {
+		defer n.hangUp(conn)
+		defer context.AfterFunc(ctx, func() { n.hangUp(conn) })()
 	}
-	defer n.hangUp(conn)
-	defer context.AfterFunc(ctx, func() { n.hangUp(conn) })()
-	b, err := n.stream(n.codec.AppendLabelHeader(nil), st.Request)
+	for head := n.codec.AppendLabelHeader(nil); msg != nil; head = nil {
+		var reply []byte
+		if err == nil {
+			reply, err = n.request(conn, r, head, msg)
+		}
+		msg = done(reply, err)
+	}
+}
+
+// exchanged reports an exchange of states that this node began. That it failed
+// is for the log only if nobody waits for it.
+func (n *Node) exchanged(st *swim.Stream, took time.Duration, received int, err error) {
+	if f := n.cfg.OnExchange; f != nil {
+		f(st.To, took, received, err)
+	}
+	if err != nil && !st.Join && !st.Reconnect && n.ctx.Err() == nil {
+		n.complain("exchange of states failed", st.To, err)
+	}
+}
+
+// withLocalState adds the application's own state to a push/pull.
+func (n *Node) withLocalState(msg []byte, join bool) ([]byte, error) {
+	if n.cfg.LocalState == nil || wire.Type(msg[0]) != wire.TypePushPull {
+		return msg, nil
+	}
+	state := n.cfg.LocalState(join)
+	if len(state) == 0 {
+		return msg, nil
+	}
+	with, err := wire.WithUserState(msg, state)
+	if err != nil {
+		return msg, fmt.Errorf("the application's state stays here: %w", err)
+	}
+	return with, nil
+}
+
+// request sends one message, behind head, and reads the answer.
+func (n *Node) request(conn net.Conn, r *bufio.Reader, head, msg []byte) ([]byte, error) {
+	b, err := n.stream(head, msg)
 	if err != nil {
 		return nil, err
 	}
@@ -258,8 +351,8 @@ func (n *Node) request(ctx context.Context, st swim.Stream) ([]byte, error) {
 }
 
 // open dials, with the context's deadline on everything that follows.
-func (n *Node) open(ctx context.Context, to netip.AddrPort) (net.Conn, *bufio.Reader, error) {
-	conn, err := n.transport.Dial(ctx, to)
+func (n *Node) open(ctx context.Context, to netip.AddrPort, name string) (net.Conn, *bufio.Reader, error) {
+	conn, err := n.transport.DialTo(ctx, to, name)
 	if err != nil {
 		return nil, nil, err
 	}

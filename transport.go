@@ -24,3 +24,55 @@ type Transport interface {
 	// Close ends ReadPacket and Accept. Streams that are open stay open.
 	Close() error
 }
+
+// NamedTransport is a Transport that also wants to know for whom a packet or a
+// stream is. The name is empty when the node does not know it.
+type NamedTransport interface {
+	Transport
+	WritePacketTo(b []byte, to netip.AddrPort, name string) error
+	DialTo(ctx context.Context, to netip.AddrPort, name string) (net.Conn, error)
+}
+
+// carrier makes any Transport a NamedTransport, and translates addresses on the
+// way out.
+func carrier(t Transport, mapAddr func(netip.AddrPort) netip.AddrPort) NamedTransport {
+	named, ok := t.(NamedTransport)
+	if !ok {
+		named = nameless{t}
+	}
+	if mapAddr != nil {
+		named = mapped{named, mapAddr}
+	}
+	return named
+}
+
+type nameless struct{ Transport }
+
+func (t nameless) WritePacketTo(b []byte, to netip.AddrPort, _ string) error {
+	return t.WritePacket(b, to)
+}
+
+func (t nameless) DialTo(ctx context.Context, to netip.AddrPort, _ string) (net.Conn, error) {
+	return t.Dial(ctx, to)
+}
+
+type mapped struct {
+	NamedTransport
+	addr func(netip.AddrPort) netip.AddrPort
+}
+
+func (t mapped) WritePacketTo(b []byte, to netip.AddrPort, name string) error {
+	return t.NamedTransport.WritePacketTo(b, t.addr(to), name)
+}
+
+func (t mapped) WritePacket(b []byte, to netip.AddrPort) error {
+	return t.NamedTransport.WritePacket(b, t.addr(to))
+}
+
+func (t mapped) DialTo(ctx context.Context, to netip.AddrPort, name string) (net.Conn, error) {
+	return t.NamedTransport.DialTo(ctx, t.addr(to), name)
+}
+
+func (t mapped) Dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	return t.NamedTransport.Dial(ctx, t.addr(to))
+}

@@ -9,37 +9,85 @@ import (
 	"github.com/musterhq/muster/swim"
 )
 
-// publish hands events on to OnEvent and to every watcher, and returns them.
-func (n *Node) publish(core []swim.Event) []Event {
-	events := make([]Event, 0, len(core))
+// publish hands events on to OnEvent and to every watcher, and returns them, and
+// besides those that are for the log only.
+func (n *Node) publish(core []swim.Event) (events []Event, asides []swim.Event) {
+	events = make([]Event, 0, len(core))
 	now := time.Now()
 	for _, e := range core {
-		if e.Kind == swim.EventPing {
+		switch e.Kind {
+		case swim.EventPing:
 			n.calls.pinged(e)
 			continue
+		case swim.EventAccused:
+			n.calls.accused(e)
+			asides = append(asides, e)
+			continue
+		case swim.EventCaps:
+			continue // for the records
+		case swim.EventForgotten:
+			delete(n.metas, e.Member.Name)
+			continue
+		case swim.EventSilent, swim.EventStreamOnly:
+			asides = append(asides, e)
+			continue
 		}
-		events = append(events, Event{Kind: e.Kind, Member: e.Member, From: e.From, Time: now})
+		ev := Event{
+			Kind: kindOf(&e), Member: e.Member, OldMeta: e.OldMeta, From: e.From, Confirmations: e.Confirmations, Time: now,
+		}
+		if before, ok := n.metas[ev.Member.Name]; ok && ev.OldMeta == nil && ev.Kind != MemberJoined {
+			ev.OldMeta = before.meta
+		}
+		if ev.Kind == MemberConflict || n.attach(&ev.Member) || ev.Kind != MemberUpdated {
+			events = append(events, ev)
+		} // otherwise the update is told when its metadata has arrived
 	}
+	n.tell(events)
+	return events, asides
+}
+
+// tell gives events to the application and to every watcher, with Node.mu held.
+func (n *Node) tell(events []Event) {
 	if n.cfg.OnEvent != nil && len(events) > 0 {
 		n.calls.publish(events)
 	}
 	for _, w := range n.watchers {
 		w.push(events)
 	}
-	return events
 }
 
 // watcher is one subscription.
 type watcher struct {
 	mu     sync.Mutex
+	kinds  kindSet
 	events []Event
 	foldAt int
 	wake   chan struct{}
 }
 
+// kindSet has a bit for each kind.
+type kindSet uint16
+
+func setOf(kinds []EventKind) (s kindSet) {
+	if len(kinds) == 0 {
+		kinds = []EventKind{MemberJoined, MemberUpdated, MemberLeaving, MemberLeft, MemberFailed}
+	}
+	for _, k := range kinds {
+		s |= 1 << k
+	}
+	return s
+}
+
+func (s kindSet) has(k EventKind) bool { return s&(1<<k) != 0 }
+
 func (w *watcher) push(events []Event) {
 	w.mu.Lock()
-	if w.events = append(w.events, events...); len(w.events) > w.foldAt {
+	for i := range events {
+		if w.kinds.has(events[i].Kind) {
+			w.events = append(w.events, events[i])
+		}
+	}
+	if len(w.events) > w.foldAt {
 		w.events = foldEvents(w.events)
 		w.foldAt = max(eventQueueMax, 2*len(w.events))
 	}
@@ -58,12 +106,14 @@ func (w *watcher) pop() []Event {
 	return events
 }
 
-// Watch yields the changes of membership, beginning with a MemberJoin for each
-// present member, until ctx or the node ends. A consumer that falls behind gets
-// the changes folded: it may miss what was undone meanwhile, never the outcome.
-func (n *Node) Watch(ctx context.Context) iter.Seq[Event] {
+// Watch yields the changes of membership, beginning with a MemberJoined for each
+// present member, until ctx or the node ends: those of the kinds given, or, of
+// none, MemberJoined, MemberUpdated, MemberLeaving, MemberLeft and MemberFailed.
+// A consumer that falls behind gets the changes folded: it may miss what was
+// undone meanwhile, never the outcome.
+func (n *Node) Watch(ctx context.Context, kinds ...EventKind) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
-		w := &watcher{foldAt: eventQueueMax, wake: make(chan struct{}, 1)}
+		w := &watcher{kinds: setOf(kinds), foldAt: eventQueueMax, wake: make(chan struct{}, 1)}
 		if n.do(func(now time.Time) { n.addWatcher(w, now) }) != nil {
 			return
 		}
@@ -89,7 +139,8 @@ func (n *Node) addWatcher(w *watcher, now time.Time) {
 	var events []Event
 	for m := range n.core.Members {
 		if m.State <= Suspect {
-			events = append(events, Event{Kind: MemberJoin, Member: m, Time: now})
+			n.attach(&m)
+			events = append(events, Event{Kind: MemberJoined, Member: m, Time: now})
 		}
 	}
 	w.push(events)

@@ -25,7 +25,7 @@ func main() {
 			continue
 		}
 		fmt.Printf("%s %s %s\n", e.Kind, e.Member.Name, e.Member.Meta)
-		if e.Kind == muster.MemberLeave {
+		if e.Kind.Gone() {
 			break
 		}
 		if jobs--; jobs < 0 {

@@ -167,7 +167,7 @@ func TestTwoAgents(t *testing.T) {
 	if err := <-watched; err != nil {
 		t.Errorf("its event stream ended with %v, want a clean end", err)
 	}
-	want := []string{"join alive from the start", "update alive changed", "leave left changed"}
+	want := []string{"joined alive from the start", "updated alive changed", "left left changed"}
 	if !slices.Equal(kinds, want) {
 		t.Errorf("the event stream told %q, want %q", kinds, want)
 	}

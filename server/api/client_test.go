@@ -82,7 +82,7 @@ func TestSomebodyElseAnswers(t *testing.T) {
 }
 
 func TestStreamEndsCleanlyOrNot(t *testing.T) {
-	event := `{"kind":"join","member":{"name":"a"}}` + "\n"
+	event := `{"kind":"joined","member":{"name":"a"}}` + "\n"
 	for _, tt := range []struct {
 		name string
 		tail string // what follows one whole event

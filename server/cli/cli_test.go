@@ -73,9 +73,9 @@ var (
 		{Name: "evil\x1b[2J", Addr: "10.0.0.9:7946", State: "dead", Meta: "\ufffd", MetaBytes: []byte{0xff, 0}},
 	}
 	events = []api.Event{
-		{Time: noon, Kind: "join", Member: members[0]},
-		{Time: noon.Add(time.Second), Kind: "suspect", Member: members[1], From: "db-1"},
-		{Time: noon.Add(2 * time.Second), Kind: "leave", Member: members[3]},
+		{Time: noon, Kind: "joined", Member: members[0]},
+		{Time: noon.Add(time.Second), Kind: "suspected", Member: members[1], From: "db-1"},
+		{Time: noon.Add(2 * time.Second), Kind: "left", Member: members[3]},
 	}
 	messages = []api.Message{
 		{Time: noon, From: "10.0.0.1:7946", Broadcast: true, Payload: []byte("reload")},

@@ -21,7 +21,7 @@ func eventsCommand() *cobra.Command {
 		Short: "Watch members come and go",
 		Args:  noArgs,
 		Example: `  muster events
-  muster events -o json | jq -r 'select(.kind == "leave") | .member.name'`,
+  muster events -o json | jq -r 'select(.kind == "failed") | .member.name'`,
 		Long: `Events prints what happens in the agent's cluster as it happens, beginning with
 a join for each member already known. With -o json each event is one line.
 
@@ -43,7 +43,7 @@ It ends with code 0 when the agent closes, and with code 4 if the agent dies.`,
 }
 
 func eventLine(e api.Event, zone *time.Location) string {
-	line := fmt.Sprintf("%s  %-8s  %s  %s  %s  incarnation %d", e.Time.In(zone).Format(clock), e.Kind,
+	line := fmt.Sprintf("%s  %-9s  %s  %s  %s  incarnation %d", e.Time.In(zone).Format(clock), e.Kind,
 		printable(e.Member.Name), e.Member.Addr, e.Member.State, e.Member.Incarnation)
 	if meta := metaText(e.Member); meta != "" {
 		line += "  " + meta

@@ -51,7 +51,7 @@ func (t *countedMemberlist) DialAddressTimeout(to memberlist.Address, timeout ti
 	if err != nil {
 		return nil, err
 	}
-	return t.traffic.dialled(c), nil
+	return t.traffic.Dialled(c), nil
 }
 
 func (t *countedMemberlist) DialTimeout(to string, timeout time.Duration) (net.Conn, error) {

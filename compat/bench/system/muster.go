@@ -54,9 +54,10 @@ func (Muster) Start(o Options) (Node, error) {
 
 func musterEvents(o Options) func(muster.Event) {
 	tell := map[muster.EventKind]func(string){
-		muster.MemberJoin:    o.Observer.Joined,
-		muster.MemberLeave:   o.Observer.Gone,
-		muster.MemberSuspect: o.Observer.Suspected,
+		muster.MemberJoined:    o.Observer.Joined,
+		muster.MemberFailed:    o.Observer.Gone,
+		muster.MemberLeft:      o.Observer.Gone,
+		muster.MemberSuspected: o.Observer.Suspected,
 	}
 	return func(e muster.Event) {
 		if f := tell[e.Kind]; f != nil && e.Member.Name != o.Name {

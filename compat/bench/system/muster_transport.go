@@ -25,7 +25,7 @@ func (t *countedMuster) Dial(ctx context.Context, to netip.AddrPort) (net.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	return t.traffic.dialled(c), nil
+	return t.traffic.Dialled(c), nil
 }
 
 // isolatedMuster has no sockets: see Options.Isolated.

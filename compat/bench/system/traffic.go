@@ -29,8 +29,8 @@ func (t *Traffic) packet(n int) {
 	t.PacketBytes.Add(uint64(n))
 }
 
-// dialled wraps a connection so that its bytes are counted.
-func (t *Traffic) dialled(c net.Conn) net.Conn {
+// Dialled wraps a connection so that its bytes are counted.
+func (t *Traffic) Dialled(c net.Conn) net.Conn {
 	t.Streams.Add(1)
 	return &countedConn{Conn: c, bytes: &t.StreamBytes}
 }

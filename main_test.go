@@ -1,0 +1,9 @@
+package muster
+
+import (
+	"testing"
+
+	"github.com/musterhq/muster/internal/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
