@@ -199,7 +199,7 @@ func (p *plane) packet(from netip.AddrPort, msg []byte) {
 	if e := p.do(func(now time.Time) { err = p.core.Step(now, from, msg) }); e != nil {
 		return // closed
 	}
-	if err != nil {
+	if errors.Is(err, record.ErrMalformed) { // anything else is in the Stats, and repaired
 		p.n.complain("record dropped", from, err)
 	}
 }

@@ -38,9 +38,17 @@ func (n *Node) publish(core []swim.Event) (events []Event, asides []swim.Event) 
 		if before, ok := n.metas[ev.Member.Name]; ok && ev.OldMeta == nil && ev.Kind != MemberJoined {
 			ev.OldMeta = before.meta
 		}
-		if ev.Kind == MemberConflict || n.attach(&ev.Member) || ev.Kind != MemberUpdated {
-			events = append(events, ev)
-		} // otherwise the update is told when its metadata has arrived
+		switch {
+		case ev.Kind == MemberConflict || n.attach(&ev.Member):
+		case ev.Kind == MemberUpdated:
+			// To be told when its metadata has arrived. Until then it has what
+			// it had before.
+			if _, ok := n.metas[ev.Member.Name]; !ok {
+				n.metas[ev.Member.Name] = detachedMeta{meta: ev.OldMeta}
+			}
+			continue
+		}
+		events = append(events, ev)
 	}
 	n.tell(events)
 	return events, asides

@@ -52,7 +52,15 @@ func TestExamplesThatEnd(t *testing.T) {
 	for name, want := range map[string][]string{
 		"core":   {"1 sees join 3", "1 sees suspect 3", "1 sees leave 3", "2 sees leave 3"},
 		"rotate": {`n1 got "all know the new key"`, `n1 got "all use the new key"`, `n1 got "the old key is gone"`},
-		"watch":  {"join worker jobs=3", "update worker jobs=0", "leave worker jobs=0"},
+		"watch":  {"joined worker jobs=3", "updated worker jobs=0", "left worker jobs=0"},
+		"records": {
+			"service/catalogue of shop is at 10.0.0.7:8080", "service/flash-sale of shop has ended", "still there: service/catalogue at 10.0.0.7:8080",
+		},
+		"metadata": {"joined: worker in eu with 0 bytes of notes (0 bytes before)", "updated: worker in us with 100000 bytes of notes (24 bytes before)"},
+		"namespaces": {
+			"dev sees 4", "dev/red sees 3", "dev/blue sees 2", "dev/red/ci sees 3",
+			`in dev hears "for red only"`, `in dev/red/ci hears "for red only"`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,9 +110,9 @@ func (h *hello) await(t *testing.T, begin string) string {
 
 func TestHello(t *testing.T) {
 	a := startHello(t, "-name", "a", "-bind", "127.0.0.1:0")
-	b := startHello(t, "-name", "b", "-bind", "127.0.0.1:0", "-join", a.await(t, "join a "))
-	b.await(t, "join a ")
-	a.await(t, "join b ")
+	b := startHello(t, "-name", "b", "-bind", "127.0.0.1:0", "-join", a.await(t, "joined a "))
+	b.await(t, "joined a ")
+	a.await(t, "joined b ")
 	b.await(t, "a saw b")
 	if runtime.GOOS == "windows" {
 		return // no way to interrupt them there; the test's end kills them
@@ -112,7 +120,7 @@ func TestHello(t *testing.T) {
 	if err := b.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	a.await(t, "leave b ")
+	a.await(t, "left b ")
 	if err := b.Wait(); err != nil {
 		t.Errorf("b: %v", err)
 	}
