@@ -2,7 +2,7 @@
 # sense. It needs Go, git and make; race needs a C compiler as well.
 
 GO       ?= go
-MODULES  := . compat server
+MODULES  := . compat compat/memberlist compat/programs server
 
 # The linters, fetched through the module proxy unless they are installed.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -33,12 +33,14 @@ demo: ## muster and memberlist processes in one cluster: killed, frozen, cut in 
 test: ## the tests for every change; of the interop matrix, one scenario
 	$(GO) test ./...
 	cd server && $(GO) test -short ./...
+	cd compat/memberlist && $(GO) test -short ./...
 	cd compat && $(GO) test -short ./...
 
 .PHONY: race
 race: ## the same under the race detector
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -short ./...
 	cd server && CGO_ENABLED=1 $(GO) test -race -shuffle=on -short ./...
+	cd compat/memberlist && CGO_ENABLED=1 $(GO) test -race -shuffle=on -short ./...
 	cd compat && CGO_ENABLED=1 $(GO) test -race -shuffle=on -short ./...
 
 .PHONY: build
@@ -52,7 +54,7 @@ cross: ## the library on each platform, and its pure part without an operating s
 		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build ./...; \
 		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) vet ./...; \
 	done
-	GOOS=wasip1 GOARCH=wasm $(GO) build ./swim ./wire ./sim
+	GOOS=wasip1 GOARCH=wasm $(GO) build ./swim ./wire ./record ./sim
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, golangci-lint
@@ -84,6 +86,10 @@ mutants: ## plant the faults of sim/mutants.txt in the core; each must be caught
 .PHONY: interop
 interop: ## the whole matrix of clusters mixed with the real memberlist
 	cd compat && $(GO) test -count=1 -timeout 25m ./interop/... $(INTEROP)
+
+.PHONY: scale
+scale: ## the record plane at full size: 1,000 simulated members, 500,000 keys over real sockets, 100,000 messages
+	$(GO) test -count=1 -timeout 20m -v -run 'Scale|FromEmpty|ExactlyOnce' . ./record -args -scale
 
 .PHONY: bench
 bench: ## muster beside memberlist: one run, one table; BENCH takes flags, as BENCH=--quick

@@ -93,6 +93,7 @@ type Config struct {
 	DeadNodeReclaim         time.Duration // when another address may take a dead member's name
 	StreamTimeout           time.Duration // to connect, and for one exchange
 	PacketSize              int           // bytes of UDP payload, at most
+	RequestsMax             int           // handled at a time, 256 if 0; see Node.Handle
 
 	// AllowedCIDRs bounds the addresses that members may have; nil allows all.
 	AllowedCIDRs []netip.Prefix
@@ -210,6 +211,9 @@ func (c Config) Validate() error {
 	}
 	if c.MessageQueue < 0 {
 		bad(fmt.Errorf("message queue of %d is negative", c.MessageQueue))
+	}
+	if c.RequestsMax < 0 {
+		bad(fmt.Errorf("%d requests at a time is negative", c.RequestsMax))
 	}
 	if c.Transport == nil {
 		_, err := splitAddr(c.Bind, DefaultPort)

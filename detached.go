@@ -70,7 +70,6 @@ func (n *Node) setDetached(meta []byte) (err error) {
 // and tells whether it is the one that was announced.
 func (n *Node) attach(m *Member) bool {
 	if m.MetaID == 0 {
-		delete(n.metas, m.Name)
 		return true
 	}
 	if known, ok := n.metas[m.Name]; ok && known.id == m.MetaID {
@@ -89,6 +88,17 @@ func (n *Node) attach(m *Member) bool {
 	}
 	m.Meta = n.metas[m.Name].meta // what it had before
 	return false
+}
+
+// dropMeta forgets detached metadata that an event replaces: by inline metadata,
+// or by another process. It waits for these kinds of event, since a member that
+// refutes with new metadata is told to have recovered first, and the update that
+// follows must still know what was before.
+func (n *Node) dropMeta(e *Event) {
+	id := e.Member.MetaID
+	if e.Kind == MemberUpdated && id == 0 || e.Kind == MemberJoined && (id == 0 || id != n.metas[e.Member.Name].id) {
+		delete(n.metas, e.Member.Name)
+	}
 }
 
 // detachedMeta is metadata that came as a record.

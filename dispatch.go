@@ -26,7 +26,6 @@ type dispatcher struct {
 	node *Node
 
 	mu       sync.Mutex
-	room     *sync.Cond    // for reliable messages
 	work     chan struct{} // wakes the goroutine
 	queue    []call
 	spare    []call // the goroutine's, swapped with queue
@@ -34,6 +33,7 @@ type dispatcher struct {
 	foldAt   int
 	messages int
 	bytes    int
+	waiting  []held // messages that came over streams, until there is room
 	states   int    // bytes of user states
 	most     int    // messages that may wait
 	answered uint64 // questions
@@ -52,13 +52,12 @@ func (d *dispatcher) init(n *Node) {
 	if d.most = n.cfg.MessageQueue; d.most == 0 {
 		d.most = messagesMax
 	}
-	d.room, d.work = sync.NewCond(&d.mu), make(chan struct{}, 1)
+	d.work = make(chan struct{}, 1)
 }
 
 func (d *dispatcher) close() {
 	d.mu.Lock()
-	d.closed, d.queue = true, nil
-	d.room.Broadcast()
+	d.closed, d.queue, d.waiting = true, nil, nil
 	d.mu.Unlock()
 	d.signal()
 }
@@ -163,7 +162,7 @@ func (d *dispatcher) ask(a swim.Ask) {
 
 // message queues one that came by packet, or counts it as dropped.
 func (d *dispatcher) message(m Message) {
-	if d.node.cfg.OnMessage == nil {
+	if !d.node.wanted("") {
 		return
 	}
 	d.mu.Lock()
@@ -173,24 +172,6 @@ func (d *dispatcher) message(m Message) {
 		return
 	}
 	d.accept(m)
-}
-
-// reliable queues one that came over a stream, when there is room. It tells
-// whether it was kept.
-func (d *dispatcher) reliable(m Message) bool {
-	if d.node.cfg.OnMessage == nil {
-		return true
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for d.full(len(m.Payload)) && !d.closed {
-		d.room.Wait()
-	}
-	if d.closed {
-		return false
-	}
-	d.accept(m)
-	return true
 }
 
 // full says whether size more bytes would be too much; one message always fits.
@@ -291,12 +272,8 @@ func (d *dispatcher) call(c *call) {
 	case c.ask != nil:
 		d.answer(c.ask)
 	default:
-		d.mu.Lock()
-		d.messages--
-		d.bytes -= len(c.message.Payload)
-		d.room.Signal()
-		d.mu.Unlock()
-		cfg.OnMessage(c.message)
+		d.makeRoom(len(c.message.Payload))
+		d.node.inform(c.message)
 	}
 }
 

@@ -90,9 +90,12 @@ func kindOf(e *swim.Event) EventKind {
 	return MemberFailed
 }
 
-// Message is a user message. Payload belongs to the receiver.
+// Message is a user message. Payload belongs to the receiver; the subscribers of
+// a topic share it.
 type Message struct {
 	From      netip.AddrPort // the sender, or whoever passed a broadcast on
+	Sender    string         // the sending member, as it says; "" if it does not
+	Topic     string         // of SendTopic, Publish and Request
 	Payload   []byte
 	Reliable  bool // came over a stream
 	Broadcast bool // from a muster peer's Broadcast; delivered once

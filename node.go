@@ -53,10 +53,12 @@ type Node struct {
 	plane    plane
 	seeds    seeds
 
-	streams streamPool
-	inbound chan struct{} // counts streams being served
-	kept    atomic.Int32  // streams that wait for a next message
-	counts  counters
+	streams  streamPool
+	served   servedLinks
+	handlers handlers
+	topics   topics
+	inbound  chan struct{} // counts streams being served
+	counts   counters
 
 	ctx    context.Context // ends with the node
 	cancel context.CancelFunc
@@ -123,7 +125,8 @@ func start(cfg Config, t Transport) (*Node, error) {
 			return nil, err
 		}
 	}
-	n.streams.init()
+	n.streams.init(n)
+	n.handlers.n = n
 	n.seeds.init(cfg.Seeds, n.defaultPort())
 	n.work.Go(n.loop)
 	n.work.Go(n.readPackets)

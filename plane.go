@@ -22,6 +22,7 @@ import (
 type plane struct {
 	n    *Node
 	used atomic.Bool // there is a core
+	held atomic.Bool // it takes in no messages, as too many wait for the application
 
 	mu       sync.Mutex
 	core     *record.Core
@@ -162,6 +163,9 @@ func (p *plane) finish() (after func()) {
 		p.armed = d
 		p.timer.Reset(time.Until(d))
 	}
+	if len(rd.Messages) > 0 {
+		p.hold()
+	}
 	if len(detached) == 0 {
 		return nil
 	}
@@ -169,6 +173,29 @@ func (p *plane) finish() (after func()) {
 		for _, owner := range detached {
 			p.n.metaArrived(owner)
 		}
+	}
+}
+
+// hold stops the core from taking in published messages while many wait for the
+// application. They stay with their publishers, who in the end have to wait.
+func (p *plane) hold() {
+	if !p.n.calls.crowded() || p.held.Swap(true) {
+		return
+	}
+	p.core.Hold(time.Now(), true)
+	if !p.n.calls.crowded() && p.held.Swap(false) { // they were gone before it was said
+		p.core.Hold(time.Now(), false)
+		p.timer.Reset(0)
+	}
+}
+
+// release is called when the application has caught up.
+func (p *plane) release() {
+	if !p.held.Load() || !p.held.Swap(false) {
+		return
+	}
+	if after := p.turn(func(now time.Time) { p.core.Hold(now, false) }); after != nil {
+		after()
 	}
 }
 

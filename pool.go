@@ -1,125 +1,167 @@
 package muster
 
 import (
-	"bufio"
 	"context"
-	"net"
+	"errors"
+	"hash/maphash"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/musterhq/muster/wire"
 )
 
 const (
-	pooledStreams = 64               // kept open to muster peers
-	pooledIdle    = 30 * time.Second // for as long, half of what the peer allows
+	pooledStreams = 64               // kept open to peers while nothing is under way
+	pooledMost    = 1024             // in all
+	pooledIdle    = 30 * time.Second // how long one is kept, half of what the peer allows
 )
 
-// streamPool keeps streams to muster peers open between messages. A memberlist
-// peer closes its after each.
+// streamPool holds the streams of messages to peers, one for each, opened when
+// there is something to send and closed when there was nothing for a while.
 type streamPool struct {
+	n    *Node
+	seed maphash.Seed
+
 	mu     sync.Mutex
-	peers  map[netip.AddrPort]*peerStream
+	links  map[netip.AddrPort]*link
+	epochs uint64
 	closed bool
 }
 
-// peerStream is the stream to one peer; whoever holds turn uses it.
-type peerStream struct {
-	turn  chan struct{}
-	users int // who hold it or wait for it
-
-	conn net.Conn // nil when there is none
-	r    *bufio.Reader
-	sent uint32
-	idle *time.Timer
-	msg  []byte // buffers, used again
-	buf  []byte
+func (p *streamPool) init(n *Node) {
+	p.n, p.seed, p.links = n, maphash.MakeSeed(), make(map[netip.AddrPort]*link)
 }
 
-func (p *streamPool) init() { p.peers = make(map[netip.AddrPort]*peerStream) }
+// session is what the peer at an address knows this process by. It is another
+// one for each address, so that a peer with two has a stream over either.
+func (p *streamPool) session(to netip.AddrPort) uint64 { return maphash.Comparable(p.seed, to) }
 
-// get takes the stream to a peer, waiting for its turn.
-func (p *streamPool) get(ctx context.Context, to netip.AddrPort) (*peerStream, error) {
-	p.mu.Lock()
-	s := p.peers[to]
-	if s == nil {
-		s = &peerStream{turn: make(chan struct{}, 1)}
-		p.peers[to] = s
-	}
-	s.users++
-	p.mu.Unlock()
-	select {
-	case s.turn <- struct{}{}:
-		if s.idle != nil {
-			s.idle.Stop()
+// call makes one send or request. It is made again on another stream if its
+// own has ended before it was written, and then only.
+func (p *streamPool) call(ctx context.Context, to peer, f *wire.Frame) (reply []byte, err error) {
+	for range 3 {
+		l, err := p.get(ctx, to)
+		if err != nil {
+			return nil, err
 		}
-		return s, nil
+		if reply, err = l.roundTrip(ctx, f); err != errRetry {
+			return reply, err
+		}
+	}
+	return nil, errRetry
+}
+
+// get returns the link to a peer once it is up.
+func (p *streamPool) get(ctx context.Context, to peer) (*link, error) {
+	l, err := p.link(to)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-l.up:
 	case <-ctx.Done():
-		p.mu.Lock()
-		s.users--
-		p.mu.Unlock()
 		return nil, ctx.Err()
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.open {
+		return nil, l.err
+	}
+	return l, nil
 }
 
-// put gives it back. An open one is closed later unless it is used again.
-func (p *streamPool) put(to netip.AddrPort, s *peerStream) {
+var errMoved = errors.New("another member has taken the address over")
+
+// link returns the link to a peer, perhaps one that is being opened.
+func (p *streamPool) link(to peer) (*link, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.users--
-	switch {
-	case s.conn != nil && (p.closed || s.users == 0 && len(p.peers) > pooledStreams):
-		s.drop()
-		fallthrough
-	case s.conn == nil:
-		if s.users == 0 {
-			delete(p.peers, to)
-		}
-	case s.idle == nil:
-		s.idle = time.AfterFunc(pooledIdle, func() { p.expire(to, s) })
-	default:
-		s.idle.Reset(pooledIdle)
+	if p.closed {
+		return nil, ErrClosed
 	}
-	<-s.turn
+	l := p.links[to.addr]
+	if l != nil && l.to.name != to.name && l.to.name != "" && to.name != "" {
+		// Another member has taken the address over.
+		delete(p.links, to.addr)
+		p.n.work.Go(func() { l.close(errMoved) })
+		l = nil
+	}
+	if l != nil {
+		return l, nil
+	}
+	if len(p.links) >= pooledMost {
+		return nil, ErrBusy
+	}
+	l = &link{n: p.n, to: to, up: make(chan struct{}), calls: make(map[uint64]*pending)}
+	p.links[to.addr] = l
+	p.epochs++
+	epoch := p.epochs
+	p.n.work.Go(func() { l.run(epoch) })
+	return l, nil
 }
 
-// expire closes a stream that nobody uses.
-func (p *streamPool) expire(to netip.AddrPort, s *peerStream) {
+// remove forgets a link that is of no more use. Who looks for one from then on
+// opens another, and who has found this one cannot begin a call.
+func (p *streamPool) remove(l *link, why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.users == 0 && p.peers[to] == s {
-		s.drop()
-		delete(p.peers, to)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = why
+	}
+	if p.links[l.to.addr] == l {
+		delete(p.links, l.to.addr)
 	}
 }
 
+// crowded tells whether a link that is not used now is one too many.
+func (p *streamPool) crowded() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.links) > pooledStreams
+}
+
+// open returns how many links there are and how many calls are under way.
+func (p *streamPool) open() (links, calls int) {
+	p.mu.Lock()
+	all := make([]*link, 0, len(p.links))
+	for _, l := range p.links {
+		all = append(all, l)
+	}
+	p.mu.Unlock()
+	for _, l := range all {
+		l.mu.Lock()
+		calls += len(l.calls)
+		l.mu.Unlock()
+	}
+	return len(all), calls
+}
+
+// close ends all links. No goroutine begins for one from then on.
 func (p *streamPool) close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.closed = true
-	for to, s := range p.peers {
-		if s.idle != nil {
-			s.idle.Stop()
-		}
-		if s.users == 0 {
-			s.drop()
-			delete(p.peers, to)
-		} else if s.conn != nil {
-			_ = s.conn.SetDeadline(time.Now()) // ends what its user waits for
-		}
+	all := make([]*link, 0, len(p.links))
+	for _, l := range p.links {
+		all = append(all, l)
+	}
+	p.mu.Unlock()
+	for _, l := range all {
+		l.close(ErrClosed)
 	}
 }
 
-func (p *streamPool) drop(s *peerStream) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s.drop()
-}
-
-// drop closes the connection. It carried acknowledged messages only, so an
-// error in closing it loses nothing.
-func (s *peerStream) drop() {
-	if s.conn != nil {
-		_ = s.conn.Close()
-		s.conn = nil
+// close ends a link. One that is being opened ends when it is.
+func (l *link) close(why error) {
+	l.mu.Lock()
+	open := l.open
+	if !open && l.err == nil {
+		l.err = why
+	}
+	l.mu.Unlock()
+	if open {
+		l.end(why)
 	}
 }

@@ -1,6 +1,7 @@
 package muster
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ func (n *Node) Publish(ctx context.Context, topic string, payload []byte) (*Publ
 		p, room, err := n.plane.tryPublish(topic, payload)
 		if !errors.Is(err, record.ErrBusy) {
 			if err != nil {
-				return nil, fmt.Errorf("publish to %q: %w", topic, err)
+				return nil, fmt.Errorf("publish to %q: %w", topic, ours(err))
 			}
 			return p, nil
 		}
@@ -94,5 +95,5 @@ func (p *plane) acknowledged(done []uint64) {
 
 // published hands a message of another member's to the subscribers.
 func (n *Node) published(m *record.Message) {
-	n.calls.message(Message{Payload: m.Payload, Reliable: true, Broadcast: true}) // LEAD: becomes n.deliverTopic
+	n.deliverTopic(Message{Sender: m.Owner, Topic: m.Topic, Payload: bytes.Clone(m.Payload), Reliable: true, Broadcast: true})
 }

@@ -2,6 +2,7 @@ package muster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -54,9 +55,17 @@ func (r Records) Set(key string, value []byte, ttl time.Duration) (err error) {
 		err = e
 	}
 	if err != nil {
-		return fmt.Errorf("record %q: %w", key, err)
+		return fmt.Errorf("record %q: %w", key, ours(err))
 	}
 	return nil
+}
+
+// ours makes the errors that this package has, too, out of the core's.
+func ours(err error) error {
+	if errors.Is(err, record.ErrTooLarge) {
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	return err
 }
 
 // Touch starts the time to live of one of this node's keys again, without any

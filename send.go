@@ -2,9 +2,7 @@ package muster
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"sync"
 	"time"
@@ -52,12 +50,13 @@ func (n *Node) peerAt(to netip.AddrPort, name string) peer {
 }
 
 // Send delivers payload, at most 20 MiB, to the member of that name, over a
-// stream. Nil means that the other node has taken it in: a muster peer says so,
-// a memberlist peer closes the stream having read it.
+// stream. Nil means that the other node keeps it for its application: a muster
+// peer says so, a memberlist peer closes the stream having read it. Messages of
+// which one was sent after Send had returned for the other arrive in that order.
 func (n *Node) Send(ctx context.Context, to string, payload []byte) error {
 	p, err := n.lookup(to)
 	if err == nil {
-		err = n.send(ctx, p, payload)
+		err = n.send(ctx, p, "", payload)
 	}
 	if err != nil {
 		return fmt.Errorf("send to %q: %w", to, err)
@@ -65,30 +64,44 @@ func (n *Node) Send(ctx context.Context, to string, payload []byte) error {
 	return nil
 }
 
+// SendTopic is Send to those that have subscribed to a topic, of at most 255
+// bytes, at the member of that name. ErrNoHandler tells that nobody has there,
+// ErrUnsupported that the member is not muster.
+func (n *Node) SendTopic(ctx context.Context, to, topic string, payload []byte) error {
+	p, err := n.lookup(to)
+	switch {
+	case err != nil:
+	case p.caps&wire.CapMessage == 0:
+		err = ErrUnsupported
+	default:
+		err = n.send(ctx, p, topic, payload)
+	}
+	if err != nil {
+		return fmt.Errorf("send to %q on topic %q: %w", to, topic, err)
+	}
+	return nil
+}
+
 // SendTo is Send to whoever is at an address, member or not. The name may be
 // empty; it is for a Transport that needs it.
 func (n *Node) SendTo(ctx context.Context, to netip.AddrPort, name string, payload []byte) error {
-	if err := n.send(ctx, n.peerAt(to, name), payload); err != nil {
+	if n.ctx.Err() != nil {
+		return ErrClosed
+	}
+	if err := n.send(ctx, n.peerAt(to, name), "", payload); err != nil {
 		return fmt.Errorf("send to %q at %v: %w", name, to, err)
 	}
 	return nil
 }
 
-func (n *Node) send(ctx context.Context, to peer, payload []byte) error {
-	if len(payload) > wire.MaxUserMessage {
-		return fmt.Errorf("%d bytes, at most %d: %w", len(payload), wire.MaxUserMessage, ErrTooLarge)
-	}
-	s, err := n.streams.get(ctx, to.addr)
-	if err != nil {
-		return err
-	}
-	defer n.streams.put(to.addr, s)
-	reused := s.conn != nil
-	err = n.sendOn(ctx, s, &to, payload)
-	if reused && errors.Is(err, io.EOF) {
-		// The peer has closed the stream before it answered, most likely
-		// restarted since the last message: it has not got this one.
-		err = n.sendOn(ctx, s, &to, payload)
+func (n *Node) send(ctx context.Context, to peer, topic string, payload []byte) error {
+	err := fitting(topic, payload)
+	switch {
+	case err != nil:
+	case to.caps&wire.CapMessage != 0:
+		_, err = n.streams.call(ctx, to, &wire.Frame{Kind: wire.FrameSend, Size: len(payload), Topic: topic, Payload: payload})
+	default:
+		err = n.sendAlone(ctx, to, payload)
 	}
 	switch {
 	case err == nil:
@@ -99,103 +112,14 @@ func (n *Node) send(ctx context.Context, to peer, payload []byte) error {
 	return err
 }
 
-// sendOn writes one message and waits until it is taken in.
-func (n *Node) sendOn(ctx context.Context, s *peerStream, to *peer, payload []byte) (err error) {
-	defer func() {
-		if err != nil {
-			n.streams.drop(s)
-		}
-	}()
-	deadline := time.Now().Add(n.cfg.StreamTimeout)
-	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-		deadline = d
+func fitting(topic string, payload []byte) error {
+	if len(topic) > wire.MaxTopic {
+		return fmt.Errorf("topic of %d bytes, at most %d: %w", len(topic), wire.MaxTopic, ErrTooLarge)
 	}
-	b := s.buf[:0]
-	if s.conn == nil {
-		if err := n.connect(ctx, s, to, deadline); err != nil {
-			return err
-		}
-		b = n.codec.AppendLabelHeader(b)
+	if len(payload) > wire.MaxUserMessage {
+		return fmt.Errorf("%d bytes, at most %d: %w", len(payload), wire.MaxUserMessage, ErrTooLarge)
 	}
-	if err := s.conn.SetDeadline(deadline); err != nil {
-		return err
-	}
-	if ctx.Done() != nil {
-		conn := s.conn
-		// Unblocks reads and writes; a connection that is closed needs none.
-		stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
-		defer func() {
-			if !stop() {
-				n.streams.drop(s) // the deadline is spoilt for the next message
-			}
-		}()
-	}
-	s.msg = wire.AppendUserStream(s.msg[:0], payload, wire.CapMuster)
-	b, err = n.stream(b, s.msg)
-	if s.buf = b; cap(s.buf) > packetMax {
-		s.msg, s.buf = nil, nil
-	}
-	if err != nil {
-		return err
-	}
-	if _, err = s.conn.Write(b); err != nil {
-		return err
-	}
-	s.sent++
-	return n.taken(s, to.caps)
-}
-
-func (n *Node) connect(ctx context.Context, s *peerStream, to *peer, deadline time.Time) error {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	defer context.AfterFunc(n.ctx, cancel)()
-	conn, r, err := n.open(ctx, to.addr, to.name)
-	if err != nil {
-		return err
-	}
-	n.streams.mu.Lock()
-	defer n.streams.mu.Unlock()
-	if n.streams.closed {
-		return errors.Join(ErrClosed, conn.Close())
-	}
-	s.conn, s.r, s.sent = conn, r, 0
 	return nil
-}
-
-// errRefused is what a muster peer says by closing a stream without an ack.
-var errRefused = errors.New("the peer closed the stream without taking the message in")
-
-// taken waits for the ack of a muster peer, or for a memberlist peer to close.
-// Closing is an answer only from a peer that is not known to be muster.
-func (n *Node) taken(s *peerStream, caps wire.Caps) error {
-	msg, err := n.codec.ReadStreamMessage(s.r, packetMax)
-	switch {
-	case errors.Is(err, io.EOF) && s.sent == 1 && caps&wire.CapMuster != 0:
-		return errRefused
-	case errors.Is(err, io.EOF) && s.sent == 1:
-		n.streams.drop(s) // a memberlist peer: it has read the message
-		return nil
-	case err != nil:
-		return err
-	}
-	var ack wire.Ack
-	var refused wire.Error
-	switch wire.Type(msg[0]) {
-	case wire.TypeAck:
-		if err := ack.Decode(msg[1:]); err != nil {
-			return err
-		}
-		if ack.SeqNo != s.sent {
-			return fmt.Errorf("peer acknowledged message %d of %d", ack.SeqNo, s.sent)
-		}
-		return nil
-	case wire.TypeError:
-		if err := refused.Decode(msg[1:]); err != nil {
-			return err
-		}
-		return fmt.Errorf("refused by the peer: %q", refused.Error)
-	}
-	return fmt.Errorf("message type %d in answer to a user message", msg[0])
 }
 
 // SendPacket sends payload to the member of that name in one packet, best

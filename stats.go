@@ -18,6 +18,8 @@ type counters struct {
 	streamErrors, streamsRefused   atomic.Uint64
 	messagesSent, messagesReceived atomic.Uint64
 	messagesDropped, logged        atomic.Uint64
+	requestsSent, requestsServed   atomic.Uint64
+	requestsRefused                atomic.Uint64
 	lastComplaint                  atomic.Int64
 }
 
@@ -36,6 +38,15 @@ type Stats struct {
 	MessagesSent     uint64 `json:"messages_sent"` // by Send
 	MessagesReceived uint64 `json:"messages_received"`
 	MessagesDropped  uint64 `json:"messages_dropped"` // the application could not keep up
+	RequestsSent     uint64 `json:"requests_sent"`    // and answered
+	RequestsServed   uint64 `json:"requests_served"`
+	RequestsRefused  uint64 `json:"requests_refused"` // and messages: there was no room
+
+	MessageStreams  int `json:"message_streams"`  // open, to and from peers
+	CallsInFlight   int `json:"calls_in_flight"`  // sends and requests without an answer yet
+	RequestsRunning int `json:"requests_running"` // in handlers
+	RequestsWaiting int `json:"requests_waiting"` // for a handler
+	MessagesWaiting int `json:"messages_waiting"` // for the application
 }
 
 // Stats returns the counters and gauges. After Close those of the protocol are
@@ -49,6 +60,11 @@ func (n *Node) Stats() Stats {
 		StreamErrors: c.streamErrors.Load(), StreamsRefused: c.streamsRefused.Load(),
 		MessagesSent: c.messagesSent.Load(), MessagesReceived: c.messagesReceived.Load(), MessagesDropped: c.messagesDropped.Load(),
 	}
+	s.RequestsSent, s.RequestsServed, s.RequestsRefused = c.requestsSent.Load(), c.requestsServed.Load(), c.requestsRefused.Load()
+	s.MessageStreams, s.CallsInFlight = n.streams.open()
+	s.MessageStreams += n.served.open()
+	s.RequestsRunning, s.RequestsWaiting = n.handlers.load()
+	s.MessagesWaiting = n.calls.load()
 	if err := n.do(func(time.Time) { s.Stats = n.core.Stats() }); err != nil {
 		s.Stats = swim.Stats{} // the core is gone with the node
 	}

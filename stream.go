@@ -68,14 +68,14 @@ func remote(conn net.Conn) netip.AddrPort {
 }
 
 // serve answers what comes in over one stream: one request from a memberlist
-// peer, user messages for as long as it likes from a muster peer.
+// peer, messages and requests for as long as it likes from a muster peer.
 func (n *Node) serve(conn net.Conn) {
-	defer n.hangUp(conn)
 	defer context.AfterFunc(n.ctx, func() { n.hangUp(conn) })()
 	from := remote(conn)
 	r := bufio.NewReader(conn)
 	s := served{n: n, conn: conn, r: r, from: from, slot: true}
 	defer s.release()
+	defer s.close()
 	err := s.deadline(n.cfg.StreamTimeout)
 	if err == nil {
 		err = n.codec.ReadLabel(r)
@@ -89,16 +89,24 @@ func (n *Node) serve(conn net.Conn) {
 	}
 }
 
+// close hangs up, unless something else serves the stream now.
+func (s *served) close() {
+	if !s.moved {
+		s.n.hangUp(s.conn)
+	}
+}
+
 // served is one incoming stream.
 type served struct {
 	n        *Node
 	conn     net.Conn
 	r        *bufio.Reader
 	from     netip.AddrPort
-	msg, out []byte // buffers, used again
+	out      []byte // buffer, used again
 	slot     bool   // counted in Node.inbound
 	rounds   int    // of a sync
-	received uint32 // user messages, acknowledged to a muster peer
+	received uint32 // user messages
+	moved    bool   // it carries a link
 }
 
 func (s *served) deadline(d time.Duration) error { return s.conn.SetDeadline(time.Now().Add(d)) }
@@ -108,14 +116,16 @@ func (s *served) next() error {
 	msg, err := s.n.codec.ReadStreamMessage(s.r, wire.MaxStreamMessage)
 	if err != nil {
 		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || s.received > 0 {
-			return io.EOF // also when a muster peer's stream has been idle
+			return io.EOF // also when a peer was slow to hang up
 		}
 		return errors.Join(err, s.refuse(err))
 	}
-	if wire.Type(msg[0]) == wire.TypeUser {
+	switch wire.Type(msg[0]) {
+	case wire.TypeUser:
 		return s.user(msg)
-	}
-	if wire.Type(msg[0]) == wire.TypeRecordStream {
+	case wire.TypeMessage:
+		return s.messages(msg)
+	case wire.TypeRecordStream:
 		return s.records(msg)
 	}
 	var reply []byte
@@ -205,15 +215,14 @@ func (s *served) refuse(err error) error {
 	return s.write(e.Append(nil))
 }
 
-// user delivers a message. A peer that says it is muster gets an ack with the
-// number of messages taken so far, once the message is really kept for the
-// application, and may send the next one on the same stream.
+// user delivers a message that came memberlist's way. A peer that says it is
+// muster gets an ack once the message is really kept for the application.
 func (s *served) user(msg []byte) error {
 	h, payload, err := wire.DecodeUserStream(msg[1:])
 	if err != nil {
 		return fmt.Errorf("user message: %w", err)
 	}
-	if len(payload) > 0 && !s.n.calls.reliable(Message{From: s.from, Payload: payload, Reliable: true}) {
+	if len(payload) > 0 && !s.n.deliverPlain(Message{From: s.from, Payload: payload, Reliable: true}) {
 		return io.EOF
 	}
 	s.n.counts.messagesReceived.Add(1)
@@ -225,37 +234,7 @@ func (s *served) user(msg []byte) error {
 	if err := s.deadline(s.n.cfg.StreamTimeout); err != nil {
 		return err
 	}
-	s.msg = ack.Append(s.msg[:0])
-	if err := s.write(s.msg); err != nil {
-		return err
-	}
-	return s.idle()
-}
-
-// idle waits for the next message of a muster peer. Meanwhile the stream does
-// not count as one being served; of those that wait there may be more.
-func (s *served) idle() error {
-	if s.n.kept.Add(1) > keptMax {
-		s.n.kept.Add(-1)
-		return io.EOF // the peer will dial again
-	}
-	s.release()
-	err := s.deadline(idleStream)
-	if err == nil {
-		_, err = s.r.Peek(1)
-	}
-	s.n.kept.Add(-1)
-	if err != nil {
-		return io.EOF // it has nothing more to say
-	}
-	select {
-	case s.n.inbound <- struct{}{}:
-		s.slot = true
-		return s.deadline(s.n.cfg.StreamTimeout)
-	default:
-		s.n.counts.streamsRefused.Add(1)
-		return errTooManyStreams
-	}
+	return s.write(ack.Append(nil))
 }
 
 func (s *served) release() {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,17 +50,28 @@ func (t *nowhere) Close() error {
 type canned struct {
 	net.Conn
 	in     *bytes.Reader
+	mu     sync.Mutex
 	out    bytes.Buffer
-	closed bool
+	once   sync.Once
+	closed chan struct{}
 }
 
-func (c *canned) Read(b []byte) (int, error)  { return c.in.Read(b) }
-func (c *canned) Write(b []byte) (int, error) { return c.out.Write(b) }
-func (c *canned) RemoteAddr() net.Addr        { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9} }
-func (c *canned) SetDeadline(time.Time) error { return nil }
+func (c *canned) Read(b []byte) (int, error) { return c.in.Read(b) }
+
+func (c *canned) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.Write(b)
+}
+
+func (c *canned) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9} }
+
+func (c *canned) SetDeadline(time.Time) error      { return nil }
+func (c *canned) SetReadDeadline(time.Time) error  { return nil }
+func (c *canned) SetWriteDeadline(time.Time) error { return nil }
 
 func (c *canned) Close() error {
-	c.closed = true
+	c.once.Do(func() { close(c.closed) })
 	return nil
 }
 
@@ -70,6 +82,7 @@ func fuzzNode(t *testing.T, setting uint8) *Node {
 	cfg.Name, cfg.Logger = "b", slog.New(slog.DiscardHandler)
 	cfg.Transport = &nowhere{addr: netip.MustParseAddrPort("127.0.0.2:7946"), closed: make(chan struct{})}
 	cfg.OnMessage = func(Message) {}
+	cfg.RequestsMax = 1
 	if setting&1 != 0 {
 		cfg.Label = "dc1"
 	}
@@ -84,6 +97,7 @@ func fuzzNode(t *testing.T, setting uint8) *Node {
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.Handle("t", echo)
 	return n
 }
 
@@ -98,7 +112,18 @@ func FuzzServeStream(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	frame := func(frames ...wire.Frame) []byte {
+		b := (&wire.Frame{Kind: wire.FrameHello, Hello: wire.Hello{Version: wire.FrameVersion, Epoch: 1, To: "b"}}).Append(nil)
+		for i := range frames {
+			b = frames[i].Append(b)
+		}
+		return b
+	}
 	for _, b := range [][]byte{
+		frame(message(1, "x"), message(2, "y"), message(2, "y")), frame(wire.Frame{Kind: wire.FrameCancel, ID: 1}, message(1, "x")),
+		frame(wire.Frame{Kind: wire.FrameSend, ID: 1, Size: 2, Payload: []byte("x")}, wire.Frame{Kind: wire.FramePart, ID: 1, Payload: []byte("y")}),
+		frame(wire.Frame{Kind: wire.FrameRequest, ID: 1, Wait: 1, Topic: "t"}, wire.Frame{Kind: wire.FrameRequest, ID: 2, Topic: "u"}),
+		(&wire.Frame{Kind: wire.FrameHello, Hello: wire.Hello{Version: wire.FrameVersion, To: "x"}}).Append(nil),
 		ping.Append(nil), odd.Append(nil), wire.AppendUserStream(nil, []byte("once"), 0), large,
 		bytes.Join([][]byte{kept, kept, wire.AppendUserStream(nil, nil, wire.CapMuster), kept}, nil),
 		append(bytes.Clone(kept), ping.Append(nil)...),
@@ -143,12 +168,13 @@ func FuzzServeStream(f *testing.F) {
 // serveCanned has a node serve a stream and returns what it answers.
 func serveCanned(t *testing.T, n *Node, b []byte) (answers [][]byte) {
 	t.Helper()
-	c := &canned{in: bytes.NewReader(b)}
+	c := &canned{in: bytes.NewReader(b), closed: make(chan struct{})}
 	n.inbound <- struct{}{} // as acceptStreams does
-	n.serve(c)
-	if !c.closed {
-		t.Error("the stream was not closed")
-	}
+	n.work.Go(func() { n.serve(c) })
+	receive(t, "the stream closed", c.closed)
+	poll(t, "nothing under way", func() bool { return n.served.open() == 0 && n.Stats().RequestsRunning == 0 })
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for r := bufio.NewReader(&c.out); ; {
 		msg, err := n.codec.ReadStreamMessage(r, 0)
 		if err == io.EOF {
@@ -158,7 +184,7 @@ func serveCanned(t *testing.T, n *Node, b []byte) (answers [][]byte) {
 			t.Fatalf("%x is answered with what is no message: %v", b, err)
 		}
 		switch wire.Type(msg[0]) {
-		case wire.TypeAck, wire.TypePushPull, wire.TypeError:
+		case wire.TypeAck, wire.TypePushPull, wire.TypeError, wire.TypeMessage:
 			answers = append(answers, msg)
 		default:
 			t.Fatalf("%x is answered with %x", b, msg)

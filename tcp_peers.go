@@ -59,7 +59,7 @@ func (o *outgoing) failed(p *outPeer, err error) {
 // leaveAlone has a peer not dialled again for a while.
 func (o *outgoing) leaveAlone(p *outPeer) {
 	o.t.counts.openFailed.Add(1)
-	p.retry = time.Now().Add(min(backoffMin<<min(p.failures, 10), backoffMax))
+	p.retry = time.Now().Add(min(backoffLeast<<min(p.failures, 10), backoffMost))
 	p.failures++
 }
 
@@ -84,7 +84,7 @@ func (o *outgoing) giveUp(p *outPeer) {
 // sweepLater has peers forgotten that have not been written to for a while.
 func (o *outgoing) sweepLater() {
 	if o.sweep == nil {
-		o.sweep = time.AfterFunc(o.t.opts.IdleTimeout, o.sweepNow)
+		o.sweep = time.AfterFunc(o.t.opts.IdleTimeout/2, o.sweepNow)
 	}
 }
 

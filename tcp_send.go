@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	peerQueue  = 256 << 10       // bytes of packets that wait for one peer
-	totalQueue = 32 << 20        // and for all peers together
-	dialTime   = 3 * time.Second // to open a stream for packets
-	echoEvery  = time.Second     // how often a stream in use is asked for an echo
-	echoTime   = 3 * time.Second // without one a stream is given up
-	backoffMin = 100 * time.Millisecond
-	backoffMax = 2 * time.Second
-	streamAge  = 20 * time.Minute // a stream is opened anew, so that certificates are looked at again
-	queueKept  = 4 << 10          // bytes of a peer's buffers that are kept for the next packets
+	peerQueue    = 256 << 10       // bytes of packets that wait for one peer
+	totalQueue   = 32 << 20        // and for all peers together
+	dialTime     = 3 * time.Second // to open a stream for packets
+	echoEvery    = time.Second     // how often a stream in use is asked for an echo
+	echoTime     = 3 * time.Second // without one a stream is given up
+	backoffLeast = 100 * time.Millisecond
+	backoffMost  = 2 * time.Second
+	streamAge    = 20 * time.Minute // a stream is opened anew, so that certificates are looked at again
+	queueKept    = 4 << 10          // bytes of a peer's buffers that are kept for the next packets
 )
 
 // outgoing are the streams that packets leave by.
@@ -100,38 +100,11 @@ func (o *outgoing) peer(to netip.AddrPort, now time.Time) *outPeer {
 	return p
 }
 
-// enqueue drops the oldest packets of a peer to make room for the newest: they
-// are the ones that are no longer news.
-func (o *outgoing) enqueue(p *outPeer, b []byte) {
-	size := frameHead + len(b)
-	if o.waiting+size > totalQueue {
-		o.t.counts.dropped.Add(1)
-		return
-	}
-	for len(p.queue) > 0 && len(p.queue)+size > peerQueue {
-		n := frameAt(p.queue)
-		p.queue = p.queue[n:]
-		o.waiting -= n
-		o.t.counts.dropped.Add(1)
-	}
-	p.queue = appendFrame(p.queue, b)
-	o.waiting += size
-}
-
-// drop empties a queue.
-func (o *outgoing) drop(p *outPeer) {
-	o.waiting -= len(p.queue)
-	for len(p.queue) > 0 {
-		p.queue = p.queue[frameAt(p.queue):]
-		o.t.counts.dropped.Add(1)
-	}
-	p.queue = nil
-}
-
 // write sends what waits for a peer until nothing does.
 func (o *outgoing) write(p *outPeer) {
 	var batch []byte
 	for {
+		var head int
 		conn, ok := o.begin(p)
 		if !ok {
 			return
@@ -144,7 +117,7 @@ func (o *outgoing) write(p *outPeer) {
 				continue // begin has the last word
 			}
 		}
-		if batch = o.take(p, batch, fresh); batch == nil {
+		if batch, head = o.take(p, batch, fresh); batch == nil {
 			continue // given up meanwhile
 		}
 		err := conn.SetWriteDeadline(time.Now().Add(echoTime))
@@ -152,6 +125,7 @@ func (o *outgoing) write(p *outPeer) {
 			_, err = conn.Write(batch)
 		}
 		if err != nil {
+			o.t.lost(batch[head:])
 			o.ended(p, conn, err)
 		}
 	}
@@ -204,27 +178,29 @@ func (o *outgoing) open(p *outPeer) (net.Conn, error) {
 	return conn, nil
 }
 
-// take returns what is to be written, in the buffer of the batch before.
-func (o *outgoing) take(p *outPeer, last []byte, fresh bool) []byte {
+// take returns what is to be written, in the buffer of the batch before, and
+// where in it the packets begin.
+func (o *outgoing) take(p *outPeer, last []byte, fresh bool) (batch []byte, head int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(p.queue) == 0 {
-		return nil
+		return nil, 0
 	}
 	if cap(last) > queueKept {
 		last = nil
 	}
-	batch := last[:0]
+	batch = last[:0]
 	if fresh {
 		batch = appendPreface(batch, o.t.Addr().Port())
 	}
 	if now := time.Now(); !p.missing && now.Sub(p.asked) >= echoEvery {
 		batch, p.asked, p.missing = appendEcho(batch), now, true
 	}
+	head = len(batch)
 	batch = append(batch, p.queue...)
 	o.waiting -= len(p.queue)
 	if p.queue = p.queue[:0]; cap(p.queue) > queueKept {
 		p.queue = nil
 	}
-	return batch
+	return batch, head
 }

@@ -11,12 +11,12 @@ import (
 // mean no good, keep all others out.
 type connSet struct {
 	mu     sync.Mutex
-	max    int
+	most   int
 	conns  list.List // of net.Conn, the one used last at the back
 	closed bool
 }
 
-func (s *connSet) init(max int) { s.max = max }
+func (s *connSet) init(most int) { s.most = most }
 
 // add takes a connection in. It returns nil when the set is closed, and whether
 // another had to make room.
@@ -26,7 +26,7 @@ func (s *connSet) add(conn net.Conn) (e *list.Element, evicted bool) {
 	if s.closed {
 		return nil, false
 	}
-	if evicted = s.conns.Len() >= s.max; evicted {
+	if evicted = s.conns.Len() >= s.most; evicted {
 		abort(s.conns.Remove(s.conns.Front()).(net.Conn))
 	}
 	return s.conns.PushBack(conn), evicted

@@ -18,6 +18,8 @@ type TCPStats struct {
 	CertsLoaded     uint64 `json:"certs_loaded"`     // TLS: new certificates taken into use
 	CertsRefused    uint64 `json:"certs_refused"`    // TLS: new files that were of no use; the old ones serve on
 	Revoked         uint64 `json:"revoked"`          // TLS: streams closed as their peer's CA was taken away
+
+	CertExpires time.Time `json:"cert_expires,omitzero"` // TLS: the end of this member's certificate
 }
 
 type tcpCounters struct {
@@ -28,8 +30,13 @@ type tcpCounters struct {
 // Stats returns the transport's counters.
 func (t *TCPTransport) Stats() TCPStats {
 	c := &t.counts
+	var expires time.Time
+	if t.secure != nil {
+		expires = t.secure.id.Load().leaf.NotAfter
+	}
 	return TCPStats{
-		StreamsOut: t.out.len(), StreamsIn: t.incoming.len(),
+		CertExpires: expires,
+		StreamsOut:  t.out.len(), StreamsIn: t.incoming.len(),
 		PacketsDropped: c.dropped.Load(), StreamsOpened: c.opened.Load(), OpenFailed: c.openFailed.Load(),
 		StreamsEvicted: c.evicted.Load(), GreetingsFailed: c.greetingsFailed.Load(),
 		CertsLoaded: c.loaded.Load(), CertsRefused: c.refused.Load(), Revoked: c.revoked.Load(),

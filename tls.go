@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +61,8 @@ type tlsSecurity struct {
 	checked time.Time
 	stamps  stamps // of what was read last
 	failed  string // what was wrong with it
+
+	reminded time.Time // that the certificate runs out; of the watching goroutine
 
 	mu    sync.Mutex
 	conns map[*tlsConn]bool // open
@@ -151,16 +155,13 @@ func (s *tlsSecurity) forget(c *tlsConn) {
 // revoke closes the streams to peers that would not be accepted any more.
 func (s *tlsSecurity) revoke(id *identity) {
 	s.mu.Lock()
-	var bad []*tlsConn
-	for c := range s.conns {
-		if id.verify(c.peer, c.usage) != nil {
-			bad = append(bad, c)
-		}
-	}
+	open := slices.Collect(maps.Keys(s.conns))
 	s.mu.Unlock()
-	for _, c := range bad {
-		c.abort()
-		s.t.counts.revoked.Add(1)
+	for _, c := range open {
+		if id.verify(c.peer, c.usage) != nil {
+			c.abort()
+			s.t.counts.revoked.Add(1)
+		}
 	}
 }
 

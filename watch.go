@@ -38,6 +38,7 @@ func (n *Node) publish(core []swim.Event) (events []Event, asides []swim.Event) 
 		if before, ok := n.metas[ev.Member.Name]; ok && ev.OldMeta == nil && ev.Kind != MemberJoined {
 			ev.OldMeta = before.meta
 		}
+		n.dropMeta(&ev)
 		switch {
 		case ev.Kind == MemberConflict || n.attach(&ev.Member):
 		case ev.Kind == MemberUpdated:

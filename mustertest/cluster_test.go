@@ -149,7 +149,7 @@ func TestAwaitGivesUp(t *testing.T) {
 			fake := &fakeTB{TB: t}
 			func() {
 				defer func() {
-					if r := recover(); r != nil && r != error(errFatal) {
+					if r := recover(); r != nil && r != errFatal {
 						panic(r)
 					}
 				}()

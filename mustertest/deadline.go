@@ -42,8 +42,6 @@ func (c *conn) setDeadlines(t time.Time, which ...*deadline) error {
 	for _, d := range which {
 		d.set(t, c.wake)
 	}
-	c.in.woken.Broadcast()
-	c.out.woken.Broadcast()
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -79,7 +78,7 @@ func (n *Network) answer(there, back *link) (*conn, error) {
 	t := n.open[there.pair.to]
 	if t == nil || there.rule.Refuse || len(t.streams) >= backlog {
 		there.counts.Refused++
-		return nil, os.NewSyscallError("connect", syscall.ECONNREFUSED)
+		return nil, syscall.ECONNREFUSED
 	}
 	there.counts.Streams++
 	local := n.anyPort(there.pair.from.Addr())

@@ -3,7 +3,6 @@ package mustertest_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log"
 	"log/slog"
 	"testing"
@@ -42,7 +41,7 @@ func Example() {
 	for i, name := range []string{"a", "b"} {
 		cfg := muster.LAN()
 		cfg.Name, cfg.Transport = name, network.Transport(name)
-		cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		cfg.Logger = slog.New(slog.DiscardHandler)
 		node, err := muster.Start(cfg)
 		if err != nil {
 			log.Fatal(err)

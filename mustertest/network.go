@@ -26,6 +26,7 @@ type Options struct {
 // Listen: a cut that cuts nothing would let a test pass for the wrong reason.
 type Network struct {
 	seed uint64
+	told sync.Once // who is to log the seed
 
 	mu      sync.Mutex // guards what follows, and all that belongs to the network
 	names   map[string]netip.AddrPort

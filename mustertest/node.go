@@ -32,11 +32,7 @@ func Start(tb testing.TB, network *Network, name string, change func(*muster.Con
 		cfg.Transport = network.Transport(name)
 	}
 	if network != nil {
-		tb.Cleanup(func() {
-			if tb.Failed() {
-				tb.Logf("mustertest: the network's seed is %d", network.Seed())
-			}
-		})
+		network.told.Do(func() { tb.Cleanup(func() { network.tell(tb) }) })
 	}
 	node, err := muster.Start(cfg)
 	if err != nil {
@@ -48,6 +44,13 @@ func Start(tb testing.TB, network *Network, name string, change func(*muster.Con
 		}
 	})
 	return node
+}
+
+// tell logs what repeats a test that failed.
+func (n *Network) tell(tb testing.TB) {
+	if tb.Failed() {
+		tb.Logf("mustertest: the network's seed is %d", n.seed)
+	}
 }
 
 // Cluster starts nodes n0, n1 ... that have joined n0, and waits until each

@@ -2,6 +2,7 @@ package mustertest
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -153,8 +154,13 @@ func (t *transport) Close() error {
 
 // fail makes an error of the kind that sockets return.
 func (t *transport) fail(op string, to netip.AddrPort, err error) error {
-	if errno, ok := err.(syscall.Errno); ok {
+	return fail(op, t.addr, to, err)
+}
+
+func fail(op string, from, to netip.AddrPort, err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
 		err = os.NewSyscallError(op, errno)
 	}
-	return &net.OpError{Op: op, Net: "memory", Source: net.TCPAddrFromAddrPort(t.addr), Addr: net.TCPAddrFromAddrPort(to), Err: err}
+	return &net.OpError{Op: op, Net: "memory", Source: net.TCPAddrFromAddrPort(from), Addr: net.TCPAddrFromAddrPort(to), Err: err}
 }

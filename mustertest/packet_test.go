@@ -190,6 +190,26 @@ func TestSeedRepeats(t *testing.T) {
 	}
 }
 
+// What one link loses says nothing about another.
+func TestLinksDrawApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := mustertest.NewNetwork(mustertest.Options{Seed: 1})
+		network.SetDefault(mustertest.Link{Loss: 0.5})
+		a := network.Transport("a")
+		var got [2][]uint32
+		for i, name := range []string{"b", "c"} {
+			r := receive(t, network.Transport(name))
+			send(t, a, network.Addr(name), 0, 100, 4, 0)
+			for _, x := range r.end(t) {
+				got[i] = append(got[i], x.n)
+			}
+		}
+		if slices.Equal(got[0], got[1]) {
+			t.Error("two links lost the same packets")
+		}
+	})
+}
+
 // The most particular setting counts.
 func TestSettingsByLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -201,12 +201,7 @@ func (c *conn) SetLinger(seconds int) error {
 	return nil
 }
 
-func (c *conn) fail(op string, err error) error {
-	if errno, ok := err.(syscall.Errno); ok {
-		err = os.NewSyscallError(op, errno)
-	}
-	return &net.OpError{Op: op, Net: "memory", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
-}
+func (c *conn) fail(op string, err error) error { return fail(op, c.local, c.remote, err) }
 
 // LocalAddr implements net.Conn.
 func (c *conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }

@@ -81,7 +81,8 @@ func (c *Core) answerAsk(p *member, peerGen, prevGen, prevAt uint64) {
 		c.progress(p, r.start)
 	}
 	r.gen = peerGen
-	start := r.start
+	// Whatever it has acknowledged it had, though it may have forgotten.
+	start := max(r.start, r.acked)
 	if slices.Contains(c.gens, prevGen) && prevAt <= w.end() {
 		start = prevAt
 	}

@@ -43,7 +43,10 @@ func (c *Core) roomFor(m *member, s *state, old *entry, data int) bool {
 	} else if s.len() >= c.cfg.MaxKeys {
 		return false
 	}
-	return more <= 0 || m.bytes()+more <= c.cfg.MaxBytes && c.bytes+more <= c.cfg.MaxTotal
+	// The copy that another one replaces is not counted, so that one that had
+	// no room to grow can be replaced by a smaller one.
+	other := m.bytes() - s.bytes
+	return more <= 0 || s.bytes+more <= c.cfg.MaxBytes && c.bytes-other+more <= c.cfg.MaxTotal
 }
 
 func (c *Core) raise(s *state, floor uint64) {
@@ -68,10 +71,11 @@ const (
 // is to replace it.
 func (c *Core) merge(m *member, g *segment) outcome {
 	cur := &m.cur
+	c.hearLog(m, g.gen, 0)
 	switch {
 	case g.gen < cur.gen:
 		return stale
-	case g.gen == cur.gen && g.to <= cur.at:
+	case g.gen == cur.gen && g.to <= cur.at && g.floor <= cur.base:
 		c.raise(cur, g.floor)
 		return known
 	case g.gen == cur.gen && g.from <= cur.at && (g.floor <= cur.base || cur.at == 0):
@@ -122,24 +126,25 @@ func (c *Core) dropNext(m *member) {
 func (c *Core) extend(m *member, s *state, g *segment, show bool) outcome {
 	from := s.at
 	for es := g.entries(); es.next(); {
-		e := es.entry
-		if e.version <= s.at {
+		if es.version <= s.at {
 			continue
 		}
-		if !c.roomFor(m, s, s.find(e.key()), len(e.data)) {
+		if !c.roomFor(m, s, s.find(es.key), len(es.key)+len(es.value)) {
 			// Everything before this one is in; the copy stays that far behind.
-			s.reached(max(from, e.version-1), g.asOf)
+			s.reached(max(from, es.version-1), g.asOf)
 			c.stats.Refused++
 			m.refused = c.now
 			c.passOn(m, s, from)
 			return refused
 		}
-		e.data = bytes.Clone(e.data)
-		c.apply(m, s, e, show)
+		c.apply(m, s, es.entry(), show)
 		c.stats.Applied++
 	}
 	s.reached(g.to, g.asOf)
 	c.raise(s, g.floor)
+	if next := m.next; show && next != nil && next.gen == s.gen && s.complete() && s.at >= next.base {
+		c.dropNext(m) // it has caught up some other way
+	}
 	c.passOn(m, s, from)
 	return applied
 }

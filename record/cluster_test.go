@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,9 +46,9 @@ type node struct {
 	down    bool
 	life    int
 	tickAt  time.Duration
-	shown   map[string]shown // by owner
-	keys    map[string]uint64
+	shown   map[string]shown  // by owner
 	got     map[string]uint64 // messages per owner
+	gotLife map[string]int
 	done    uint64
 	deliver int
 }
@@ -89,6 +90,15 @@ func newCluster(t testing.TB, seed uint64) *cluster {
 	}
 }
 
+func (c *cluster) node(name string) *node {
+	for _, n := range c.nodes {
+		if n.name == name {
+			return n
+		}
+	}
+	return nil
+}
+
 func (c *cluster) time() time.Time { return c.start.Add(c.now) }
 
 func (c *cluster) schedule(after time.Duration, o occurrence) {
@@ -124,7 +134,7 @@ func (n *node) boot() {
 		n.c.t.Fatal(err)
 	}
 	n.Core, n.tickAt = core, -1
-	n.shown, n.keys, n.got, n.done = make(map[string]shown), make(map[string]uint64), make(map[string]uint64), 0
+	n.shown, n.got, n.gotLife, n.done = make(map[string]shown), make(map[string]uint64), make(map[string]int), 0
 	n.act()
 }
 
@@ -220,6 +230,7 @@ func (c *cluster) dial(n *node, s Stream) {
 	}
 	toLife := to.life
 	var round func(request []byte)
+	rounds := 0
 	round = func(request []byte) {
 		c.streamed += len(request)
 		c.after(c.latency(), func() {
@@ -233,6 +244,9 @@ func (c *cluster) dial(n *node, s Stream) {
 				c.t.Fatalf("seed %d: %s to %s: %v", c.seed, n.name, to.name, err)
 			}
 			c.streamed += len(reply)
+			if rounds++; rounds > 500 {
+				c.t.Fatalf("seed %d: %d rounds over a stream of %s to %s", c.seed, rounds, n.name, to.name)
+			}
 			c.after(c.latency(), func() {
 				if next := done(reply, nil); next != nil {
 					round(next)
@@ -289,6 +303,10 @@ func (n *node) check(rd *Ready) {
 		e := &rd.Events[i]
 		gen, version := n.Version(e.Owner)
 		was := n.shown[e.Owner]
+		if gen == 0 { // forgotten
+			delete(n.shown, e.Owner)
+			continue
+		}
 		if gen < was.gen || gen == was.gen && version < was.version {
 			c.t.Fatalf("seed %d, %v: %s shows %s at %d.%d after %d.%d", c.seed, c.now, n.name, e.Owner, gen, version, was.gen, was.version)
 		}
@@ -296,6 +314,12 @@ func (n *node) check(rd *Ready) {
 	}
 	for _, m := range rd.Messages {
 		n.deliver++
+		if o := c.node(m.Owner); o == nil || !slices.Contains(o.gens, n.Core.byName[m.Owner].log.gen) {
+			continue // of a former life, on its way yet
+		} else if n.gotLife[m.Owner] != o.life {
+			n.gotLife[m.Owner] = o.life
+			delete(n.got, m.Owner)
+		}
 		if last, ok := n.got[m.Owner]; ok && m.Seq != last+1 && n.Stats().Lost == 0 {
 			c.t.Fatalf("seed %d, %v: %s got message %d of %s after %d", c.seed, c.now, n.name, m.Seq, m.Owner, last)
 		}

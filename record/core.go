@@ -46,6 +46,7 @@ type Core struct {
 	queue  queue
 	acking []*member // owners whose log is to be acknowledged
 	wanted []*member // owners of which there is news elsewhere
+	held   bool      // see Hold
 
 	nextGossip, lastGossip instant
 	nextPull, nextAck      instant // or sooner, never later
@@ -186,7 +187,7 @@ func trim[T any](s []T) []T {
 	return s[:0]
 }
 
-const readyKeep = 16
+const readyKeep = 32
 
 // Stats returns the counters and gauges.
 func (c *Core) Stats() Stats {

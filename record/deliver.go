@@ -1,6 +1,9 @@
 package record
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // mergeLog takes over a stretch of another member's log, and delivers what is
 // new, in order, each message once.
@@ -10,6 +13,9 @@ func (c *Core) mergeLog(m *member, g *stretch) outcome {
 		return stale
 	}
 	c.raiseLog(m, g.floor)
+	if c.held && w.known && g.end() > w.end() {
+		return known // and not taken in before Hold ends, nor acknowledged
+	}
 	switch {
 	case g.end() <= w.end():
 		return known
@@ -39,6 +45,24 @@ func (c *Core) mergeLog(m *member, g *stretch) outcome {
 	c.rumor(m, true, max(from, w.base), w.end())
 	c.acknowledge(m)
 	return applied
+}
+
+// Hold keeps the core from taking in messages, or lets it go on: it is for an
+// application that cannot keep up. What is held is kept by its owners, for whom
+// it is not acknowledged, so that in the end they cannot publish more.
+func (c *Core) Hold(now time.Time, held bool) {
+	c.advance(now)
+	if c.held == held {
+		return
+	}
+	if c.held = held; held {
+		return
+	}
+	for _, m := range c.all {
+		if w := &m.log; m.up && w.known && w.heard > w.end() {
+			c.wantFrom(m, m, w.gen, 0, w.heard, 0)
+		}
+	}
 }
 
 func (c *Core) deliver(m *member, seq uint64, e *logEntry) {

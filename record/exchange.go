@@ -83,10 +83,10 @@ func (p *position) decode(d *decoder) bool {
 func (c *Core) pullRequest(s *stream) []byte {
 	b, n := c.request(requestPull), 0
 	for _, m := range s.owners {
-		if m.gone || m.pulling != s.id || m.satisfied() {
+		if m.gone || m.pulling != s.id || c.satisfied(m) {
 			continue
 		}
-		have := m.best()
+		have := m.fetching()
 		p := position{name: alias(m.name), gen: have.gen, at: have.at, base: have.base}
 		p.log, p.logGen, p.logAt = m.log.known, m.log.gen, m.log.end()
 		b = p.append(b)

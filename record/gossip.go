@@ -12,6 +12,9 @@ const (
 	packetsMax  = 4
 	hintPackets = 1
 	hintSize    = 40 // of a hint, about
+	// wave is how many rumors at a time are too many to be sent in full, each
+	// several times to everybody: most become hints, and are pulled once.
+	wave = 64
 )
 
 // wantGossip brings the next gossip forward to as soon as the interval allows.
@@ -42,7 +45,7 @@ func (c *Core) gossip() {
 			c.send(m, b)
 		}
 	}
-	if len(c.queue.ready(c.transmitLimit())) > 0 {
+	if len(c.queue.all) > 0 { // some perhaps for the last time
 		wait := c.cfg.GossipInterval
 		if len(f.packets) > packetsMax {
 			wait /= 2 // a wave drains instead of standing in line
@@ -57,10 +60,10 @@ func (c *Core) gossip() {
 func (c *Core) choose() (segments, hints []*rumor) {
 	one := c.cfg.PacketSize - len(c.cfg.Name) - 2
 	room, hintRoom := packetsMax*one, hintPackets*one
-	for _, r := range c.queue.ready(c.transmitLimit()) {
-		if room < hintSize && hintRoom < hintSize {
-			break
-		}
+	if len(c.queue.all) > wave {
+		room = one
+	}
+	c.queue.each(c.transmitLimit(), func(r *rumor) bool {
 		if size := c.sizeOf(r, min(room, one)); size <= min(room, one) {
 			room -= size
 			segments = append(segments, r)
@@ -68,7 +71,8 @@ func (c *Core) choose() (segments, hints []*rumor) {
 			hintRoom -= hintSize
 			hints = append(hints, r)
 		}
-	}
+		return room >= hintSize || hintRoom >= hintSize
+	})
 	slices.SortFunc(segments, (*rumor).compare)
 	slices.SortFunc(hints, (*rumor).compare)
 	return segments, hints

@@ -32,9 +32,10 @@ type member struct {
 	reader reader
 }
 
-// known returns the generation and version of the furthest copy.
-func (m *member) best() *state {
-	if m.next != nil && m.next.gen >= m.cur.gen && (m.next.gen > m.cur.gen || m.next.at > m.cur.at) {
+// fetching returns the copy that a pull goes on with: the one that is being
+// made to replace the other, if there is one.
+func (m *member) fetching() *state {
+	if m.next != nil {
 		return m.next
 	}
 	return &m.cur

@@ -1,9 +1,6 @@
 package record
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // rumor is news about an owner that is being gossiped: a stretch of versions of
 // its map or of entries of its log. What it stands for is read from the copy
@@ -18,7 +15,7 @@ type rumor struct {
 	seq      uint64 // counts the rumors of this member
 }
 
-// queue holds the rumors that wait.
+// queue holds the rumors that wait, in the order in which they were made.
 type queue struct {
 	all []*rumor
 	seq uint64
@@ -46,22 +43,34 @@ func (q *queue) clear() {
 	q.all = nil
 }
 
-// ready drops what has been sent often enough, or has lost its sense, and puts
-// the rest in order: the least sent first and, among those, the newest.
-func (q *queue) ready(limit int) []*rumor {
+// each yields the rumors that are to be sent: the least sent first and, among
+// those, the newest. What has been sent often enough leaves the queue.
+func (q *queue) each(limit int, yield func(*rumor) bool) {
+	tiers := make([]bool, limit)
 	q.all = slices.DeleteFunc(q.all, func(r *rumor) bool {
-		if !r.dead && (r.sent >= limit || !r.stands()) {
+		if !r.dead && r.sent >= limit {
 			r.drop()
 		}
-		return r.dead
+		if r.dead {
+			return true
+		}
+		tiers[r.sent] = true
+		return false
 	})
 	if len(q.all) == 0 {
 		q.all = nil
 	}
-	slices.SortFunc(q.all, func(a, b *rumor) int {
-		return cmp.Or(cmp.Compare(a.sent, b.sent), cmp.Compare(b.seq, a.seq))
-	})
-	return q.all
+	for sent, some := range tiers {
+		for i := len(q.all) - 1; some && i >= 0; i-- {
+			switch r := q.all[i]; {
+			case r.sent != sent || r.dead:
+			case !r.stands():
+				r.drop()
+			case !yield(r):
+				return
+			}
+		}
+	}
 }
 
 // stands reports whether a rumor still makes sense, and cuts off what is no
@@ -111,17 +120,6 @@ func (c *Core) rumor(m *member, log bool, from, to uint64) {
 	r.seq = c.queue.seq
 	m.rumors = append(m.rumors, r)
 	c.queue.all = append(c.queue.all, r)
-}
-
-// heard counts rumors as sent that came back from somebody who knows them, the
-// feedback of Demers et al., "Epidemic algorithms for replicated database
-// maintenance" (1987), section 1.4.
-func (c *Core) heard(m *member, log bool, gen, from, to uint64) {
-	for _, r := range m.rumors {
-		if r.log == log && r.gen == gen && r.from >= from && r.to <= to {
-			r.sent++
-		}
-	}
 }
 
 // transmitLimit is how many peers a rumor is sent to, as in package swim:

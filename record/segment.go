@@ -34,45 +34,40 @@ func (g *segment) decode(d *decoder) {
 	}
 }
 
-// entries walks the changes of a segment. The data of an entry is not the
-// copy's own: it is where the message is.
+// entries walks the changes of a segment.
 func (g *segment) entries() entries { return entries{decoder: decoder{b: g.raw}, version: g.from} }
 
 type entries struct {
 	decoder
-	version uint64
-	entry   entry
-	buf     []byte
+	version    uint64
+	key, value []byte // where the message is
+	dead       bool
 }
 
-// next reads the next entry into e.entry. Key and value lie apart in the
-// message, so they are put together in a buffer that is used again.
+// next reads the next entry.
 func (e *entries) next() bool {
 	if len(e.b) == 0 {
 		return false
 	}
 	version := e.above(e.version)
-	if version == e.version {
-		e.fail()
-	}
 	head := e.uvarint()
 	n := head >> 1
-	if n < 1 || n > MaxKey {
+	if version == e.version || n < 1 || n > MaxKey {
 		e.fail()
 	}
-	key := e.take(n)
-	var value []byte
-	dead := head&1 != 0
-	if !dead {
-		value = e.bytes(0, MaxValue)
-	}
-	if e.bad {
-		return false
+	e.key, e.value, e.dead = e.take(n), nil, head&1 != 0
+	if !e.dead {
+		e.value = e.bytes(0, MaxValue)
 	}
 	e.version = version
-	e.buf = append(append(e.buf[:0], key...), value...)
-	e.entry = entry{version: version, data: e.buf, klen: uint16(n), dead: dead}
-	return true
+	return !e.bad
+}
+
+// entry returns the entry in memory of its own.
+func (e *entries) entry() entry {
+	data := make([]byte, len(e.key)+len(e.value))
+	copy(data[copy(data, e.key):], e.value)
+	return entry{version: e.version, data: data, klen: uint16(len(e.key)), dead: e.dead}
 }
 
 // appendSegment writes the changes of a copy after from and up to to, but stops

@@ -108,12 +108,12 @@ func (c *Core) serveDiff(sender *member, d decoder) ([]byte, bool) {
 	if !checkDigests(d) {
 		return nil, false
 	}
-	// What is asked for is what there was before: the sender has compared that.
+	told := c.digestsOf(d)
 	var owners []*member
 	if n > 0 {
 		all := c.comparable(nil)
 		for i, e := range c.elements(salt, all) {
-			if asked[e] {
+			if g, ok := told[all[i]]; asked[e] && (!ok || all[i].ahead(&g)) {
 				owners = append(owners, all[i])
 			}
 		}
@@ -126,6 +126,18 @@ func (c *Core) serveDiff(sender *member, d decoder) ([]byte, bool) {
 		}
 	}
 	return answer, true
+}
+
+// digestsOf reads digests of known members.
+func (c *Core) digestsOf(d decoder) map[*member]digest {
+	told := make(map[*member]digest)
+	for g := (digest{}); len(d.b) > 0; {
+		g.decode(&d)
+		if m := c.find(g.name); m != nil {
+			told[m] = g
+		}
+	}
+	return told
 }
 
 func checkDigests(d decoder) bool {

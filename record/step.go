@@ -92,7 +92,7 @@ func (c *Core) takeNews(sender *member, it *item) {
 		}
 		switch c.merge(m, g) {
 		case known:
-			c.heard(m, false, g.gen, g.from, g.to)
+			c.stats.Known++
 		case gap:
 			c.stats.Gaps++
 			c.wantFrom(m, sender, g.gen, g.to, 0, c.cfg.GossipInterval)
@@ -105,7 +105,7 @@ func (c *Core) takeNews(sender *member, it *item) {
 		}
 		switch c.mergeLog(m, g) {
 		case known:
-			c.heard(m, true, g.gen, g.from, g.end())
+			c.stats.Known++
 		case gap:
 			c.stats.Gaps++
 			c.wantFrom(m, sender, g.gen, 0, g.end(), c.cfg.GossipInterval)
@@ -125,10 +125,9 @@ func (c *Core) hear(m, source *member, g *digest, wait time.Duration) {
 		c.raise(&m.cur, g.floor)
 	}
 	c.hearLog(m, g.logGen, g.logEnd)
-	behind := m.best().before(g.gen, g.version)
+	behind := m.cur.before(g.gen, g.version)
 	log := m.log.known && g.logGen == m.log.gen && g.logEnd > m.log.end()
 	if !behind && !log {
-		c.heard(m, false, g.gen, 0, g.version)
 		return
 	}
 	end := uint64(0)

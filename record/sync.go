@@ -114,7 +114,7 @@ func (c *Core) compared(s *stream, kind byte, d decoder) (next []byte, err error
 }
 
 // comparedSymbols takes in coded symbols of the peer's set and asks for what
-// they were found to differ in, or for as many again.
+// they were found to differ in, or for half as many again.
 func (c *Core) comparedSymbols(s *stream, d decoder) ([]byte, error) {
 	q := s.compare
 	count, from := d.uvarint(), d.uvarint()
@@ -138,7 +138,7 @@ func (c *Core) comparedSymbols(s *stream, d decoder) ([]byte, error) {
 	}
 	b := binary.BigEndian.AppendUint64(c.request(requestSymbols), q.salt)
 	b = binary.AppendUvarint(b, uint64(n))
-	return framed(binary.AppendUvarint(b, uint64(2*n))), nil
+	return framed(binary.AppendUvarint(b, uint64(n+n/2))), nil
 }
 
 // digestLen is the length of a digest, about.

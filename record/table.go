@@ -147,7 +147,11 @@ func (t *table) index(size int) {
 
 // after returns the entries with versions above v, holes among them.
 func (t *table) after(v uint64) []entry {
-	i := sort.Search(len(t.entries), func(i int) bool { return t.entries[i].version > v })
+	n := len(t.entries)
+	if n == 0 || t.entries[n-1].version <= v {
+		return nil
+	}
+	i := sort.Search(n, func(i int) bool { return t.entries[i].version > v })
 	return t.entries[i:]
 }
 

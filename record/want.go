@@ -47,11 +47,12 @@ func (c *Core) wantFrom(m, source *member, gen, version, logEnd uint64, wait tim
 // retryRefused is how long a copy that could not grow is left alone.
 func (c *Core) retryRefused() time.Duration { return max(c.cfg.SyncInterval, time.Second) }
 
-// satisfied reports whether what was wanted is here.
-func (m *member) satisfied() bool {
+// satisfied reports whether what was wanted of a member is here, as far as it
+// can be taken in now.
+func (c *Core) satisfied(m *member) bool {
 	w := &m.want
 	return w.source == nil ||
-		!m.best().before(w.gen, w.version) && (!m.log.known || m.log.end() >= w.logEnd)
+		!m.cur.before(w.gen, w.version) && (!m.log.known || c.held || m.log.end() >= w.logEnd)
 }
 
 // pull fetches what is due, at most PullsMax streams at a time and each owner
@@ -59,7 +60,7 @@ func (m *member) satisfied() bool {
 func (c *Core) pull() {
 	c.nextPull = never
 	c.wanted = slices.DeleteFunc(c.wanted, func(m *member) bool {
-		if m.gone || m.satisfied() {
+		if m.gone || c.satisfied(m) {
 			m.want = want{}
 		}
 		return m.want.source == nil
@@ -89,7 +90,7 @@ func (c *Core) pullFrom(source *member) {
 func (c *Core) claim(source *member) []*member {
 	var owners []*member
 	for _, m := range c.wanted {
-		if m.pulling == 0 && m.want.source == source && len(owners) < pullOwners && !m.gone && !m.satisfied() {
+		if m.pulling == 0 && m.want.source == source && len(owners) < pullOwners && !m.gone && !c.satisfied(m) {
 			owners = append(owners, m)
 		}
 	}
@@ -106,7 +107,7 @@ func (c *Core) release(s *stream, failed bool) {
 		m.pulling = 0
 		w := &m.want
 		switch {
-		case m.gone || m.satisfied():
+		case m.gone || c.satisfied(m):
 			*w = want{}
 		case w.source != s.peer || s.cut: // news since, or not all yet
 			w.due = c.now

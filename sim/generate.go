@@ -85,8 +85,11 @@ func drawTuning(r *rand.Rand, l Link) Tuning {
 	if maybe() {
 		set("compress=false")
 	}
-	if r.IntN(3) > 0 {
+	switch r.IntN(6) {
+	case 0, 1, 2:
 		set("sync=true")
+	case 3:
+		set("sync=%s", mixed)
 	}
 	return t
 }

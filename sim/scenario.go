@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/internal/script"
-	"github.com/musterhq/muster/swim"
 )
 
 // Scenario is a whole run as data: what is built, what goes wrong, and that it
@@ -41,12 +40,12 @@ func (r *Result) Violated() (*Violation, bool) {
 // Run runs the scenario. The options given may set Trace, Dense and Unchecked;
 // the rest is the scenario's.
 func (s *Scenario) Run(o Options) Result {
-	cfg, err := s.Tuning.Config()
+	configs, err := s.Tuning.Configs()
 	if err != nil {
 		return Result{Err: err}
 	}
 	o.Seed, o.Nodes, o.Link, o.Faults = s.Seed, s.Nodes, s.Link, s.Faults
-	o.Config = func(int) swim.Config { return cfg }
+	o.Config = configs
 	c, err := New(o)
 	if err != nil {
 		return Result{Err: err}

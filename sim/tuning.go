@@ -45,7 +45,7 @@ var setters = map[string]func(c *swim.Config, v string) error{
 	"vetalive":   boolean(func(c *swim.Config) *bool { return &c.VetAlive }),
 	"vetmerge":   boolean(func(c *swim.Config) *bool { return &c.VetMerge }),
 	"pull":       boolean(func(c *swim.Config) *bool { return &c.PullBroadcasts }),
-	"sync":       capability(wire.CapSync),
+	"sync":       syncing,
 	"rtt":        boolean(func(c *swim.Config) *bool { return &c.ReportRTT }),
 }
 
@@ -70,14 +70,34 @@ func boolean(field func(*swim.Config) *bool) func(*swim.Config, string) error {
 	}
 }
 
-func capability(bit wire.Caps) func(*swim.Config, string) error {
-	return func(c *swim.Config, v string) error {
-		on, err := strconv.ParseBool(v)
-		if c.Caps &^= bit; on {
-			c.Caps |= bit
-		}
-		return err
+// mixed is the value of sync with which every other node can exchange whole
+// states only.
+const mixed = "mixed"
+
+func syncing(c *swim.Config, v string) error {
+	on, err := v == mixed, error(nil)
+	if !on {
+		on, err = strconv.ParseBool(v)
 	}
+	if c.Caps &^= wire.CapSync; on {
+		c.Caps |= wire.CapSync
+	}
+	return err
+}
+
+// Configs makes the configurations of all nodes.
+func (t Tuning) Configs() (func(i int) swim.Config, error) {
+	cfg, err := t.Config()
+	if err != nil {
+		return nil, err
+	}
+	return func(i int) swim.Config {
+		own := cfg
+		if i%2 == 1 && slices.Contains(t, "sync="+mixed) {
+			own.Caps &^= wire.CapSync
+		}
+		return own
+	}, nil
 }
 
 // Config makes the configuration, its name, address and seed still to be set.

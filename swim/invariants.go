@@ -146,6 +146,9 @@ func (c *Core) checkBounds() error {
 	if len(c.relays) > relayMax || len(c.asks) > asksMax || len(c.lost.members) > lostMax || c.users.len() > usersMax {
 		return fmt.Errorf("%d relays, %d questions, %d lost members, %d user broadcasts", len(c.relays), len(c.asks), len(c.lost.members), c.users.len())
 	}
+	if n := c.syncs.symbols; n < symbolsMin || n > symbolsMost {
+		return fmt.Errorf("the next sync asks for %d symbols", n)
+	}
 	for _, p := range c.ready.Packets {
 		if len(p.Data) > c.room() || len(p.Data) == 0 {
 			return fmt.Errorf("packet of %d bytes, room is %d", len(p.Data), c.room())

@@ -61,19 +61,19 @@ type EventKind uint8
 
 // Per member the kinds follow (Join (Update|Suspect|Recover)* Leave)*.
 const (
-	EventJoin     EventKind = iota // became a member
-	EventUpdate                    // metadata, address or versions changed
-	EventLeave                     // died or left: see Member.State
-	EventConflict                  // another address claims the name: Member is the claimant
-	EventSuspect                   // did not answer
-	EventRecover                   // refuted the suspicion
-	EventPing                      // answered a ping directly: RTT, Payload
-	EventLeaving                   // goes soon, and still serves
-	EventAccused                   // this member was accused by From and refutes
-	EventSilent                    // did not answer a ping directly: others are asked
-	EventStreamOnly                // answered over a stream, but nothing by packet
-	EventCaps                      // has told what more it understands
-	EventForgotten                 // was dead or had left, and is no longer remembered
+	EventJoin       EventKind = iota // became a member
+	EventUpdate                      // metadata, address or versions changed
+	EventLeave                       // died or left: see Member.State
+	EventConflict                    // another address claims the name: Member is the claimant
+	EventSuspect                     // did not answer
+	EventRecover                     // refuted the suspicion
+	EventPing                        // answered a ping directly: RTT, Payload
+	EventLeaving                     // goes soon, and still serves
+	EventAccused                     // this member was accused by From and refutes
+	EventSilent                      // did not answer a ping directly: others are asked
+	EventStreamOnly                  // answered over a stream, but nothing by packet
+	EventCaps                        // has told what more it understands
+	EventForgotten                   // was dead or had left, and is no longer remembered
 )
 
 var eventNames = [...]string{"join", "update", "leave", "conflict", "suspect", "recover", "ping", "leaving", "accused", "silent", "stream-only", "caps", "forgotten"}

@@ -2,12 +2,16 @@ package swim
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/musterhq/muster/internal/sketch"
 	"github.com/musterhq/muster/wire"
 )
 
@@ -571,5 +575,34 @@ func TestSyncInNamespaces(t *testing.T) {
 		if e := w.exchange(from, to, nil); e.rounds != 1 {
 			t.Errorf("turned %v: the second exchange has %d rounds", turned, e.rounds)
 		}
+	}
+}
+
+// Members of different versions compare hashes, so these are for ever. The
+// figures come from what docs/wire.md says, not from this code.
+func TestSyncHashes(t *testing.T) {
+	s := wire.PushNodeState{
+		Name: "a", Addr: netip.MustParseAddr("127.0.0.1"), Port: 7946, Incarnation: 1, Versions: DefaultVersions,
+		Caps: wire.CapMuster | wire.CapSync, About: wire.About{ID: 0x0102030405060708},
+	}
+	if got := hex.EncodeToString(s.AppendSyncState(nil)); got != "200161"+"7f0000011f0a"+"0103"+"0102030405060708" {
+		t.Errorf("state is %s", got)
+	}
+	h, _ := hashState(7, &s, nil)
+	if want := uint64(0xba6c34bdd8734f6d); h != want {
+		t.Errorf("hash is %#x, want %#x", h, want)
+	}
+	var at []int
+	for i, symbol := range sketch.Symbols([]uint64{h}, 0, 200) {
+		switch symbol {
+		case sketch.Symbol{Sum: h, Check: 0xae083778}:
+			at = append(at, i)
+		case sketch.Symbol{}:
+		default:
+			t.Errorf("symbol %d is %+v", i, symbol)
+		}
+	}
+	if want := []int{0, 3, 5, 6, 15, 27, 28, 36, 68}; !slices.Equal(at, want) {
+		t.Errorf("the hash is in symbols %v, want %v", at, want)
 	}
 }

@@ -34,7 +34,11 @@ const (
 	setupBroadcast = "broadcast"
 	setupMemory    = "memory"
 	setupMicro     = "micro"
-	pace           = 25 // joins per second of the paced cluster
+
+	setupAntiEntropy = "antientropy"
+	setupRequest     = "request"
+
+	pace = 25 // joins per second of the paced cluster
 )
 
 var modes = []string{"compressed", "plain", "encrypted"}
@@ -72,6 +76,8 @@ func (p *plan) small(pairReps int, flood, micro time.Duration, memoryReps, micro
 	}
 	p.add(setupMemory, memoryReps, measure.Job{Group: "memory", N: 10_000})
 	p.add(setupMicro, microReps, measure.Job{Group: "micro", N: 10_000, Seconds: micro.Seconds()})
+	p.add(setupAntiEntropy, 1, measure.Job{Group: "antientropy"})
+	p.add(setupRequest, pairReps+1, measure.Job{Group: "request", N: 2, Seconds: flood.Seconds()})
 }
 
 func (p *plan) add(name string, reps int, job measure.Job) {

@@ -47,6 +47,8 @@ func allRows(p plan) []row {
 		b.pairRows(mode)
 	}
 	b.microRows()
+	b.antiEntropyRows()
+	b.requestRows()
 	return b.rows
 }
 

@@ -12,6 +12,7 @@ type Decoder struct {
 	places  []placed // of the local set, where encode left off
 	ahead   []Symbol // of the local set
 	symbols []Symbol // of the difference, less what was found
+	ignored int      // symbols that came after it was broken
 	found   []found
 	dirty   int  // symbols that are not empty
 	broken  bool // more was found than can be true
@@ -28,7 +29,9 @@ type found struct {
 func NewDecoder(local []uint64) *Decoder { return &Decoder{local: local} }
 
 // Len returns how many symbols were added, which is the number of the next.
-func (d *Decoder) Len() int { return len(d.symbols) }
+// Whoever asks for more until the decoder is done must give up at some length:
+// the symbols of a set that changes meanwhile may never fit together.
+func (d *Decoder) Len() int { return len(d.symbols) + d.ignored }
 
 // Done reports whether the whole difference is known.
 func (d *Decoder) Done() bool {
@@ -38,6 +41,9 @@ func (d *Decoder) Done() bool {
 
 // Add takes in the next symbols of the remote set.
 func (d *Decoder) Add(remote ...Symbol) {
+	if d.broken {
+		d.ignored += len(remote)
+	}
 	if d.broken || len(remote) == 0 {
 		return
 	}

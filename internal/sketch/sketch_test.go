@@ -229,6 +229,9 @@ func TestFalseSymbols(t *testing.T) {
 	if d.Done() {
 		t.Error("done with symbols that no set has")
 	}
+	if d.Len() != 1000 {
+		t.Errorf("1000 symbols were added, Len is %d", d.Len())
+	}
 	if a, b := d.Diff(); len(a) > 1 || len(b) > 0 {
 		t.Errorf("one element was found as %d and %d", len(a), len(b))
 	}

@@ -35,7 +35,6 @@ import (
 
 	"github.com/musterhq/muster/internal/script"
 	"github.com/musterhq/muster/sim"
-	"github.com/musterhq/muster/swim"
 )
 
 // Teller executes a story's commands.
@@ -122,7 +121,7 @@ func (t *Teller) form(c *script.Command) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := sim.Tuning(c.Vals("tuning")).Config()
+	configs, err := sim.Tuning(c.Vals("tuning")).Configs()
 	if err != nil {
 		return err
 	}
@@ -131,7 +130,7 @@ func (t *Teller) form(c *script.Command) error {
 	t.begin = 0
 	t.cluster, err = sim.New(sim.Options{
 		Seed: uint64(seed), Nodes: nodes, Link: link, Dense: true, Trace: t.trace, Late: t.late,
-		Config: func(int) swim.Config { return cfg },
+		Config: configs,
 	})
 	if err != nil {
 		return err

@@ -63,11 +63,13 @@ func (r *Result) Note(format string, args ...any) {
 }
 
 var groups = map[string]func(system.System, Job, *Result) error{
-	"cluster":   clusterGroup,
-	"broadcast": broadcastGroup,
-	"pair":      pairGroup,
-	"memory":    memoryGroup,
-	"micro":     microGroup,
+	"cluster":     clusterGroup,
+	"broadcast":   broadcastGroup,
+	"pair":        pairGroup,
+	"memory":      memoryGroup,
+	"micro":       microGroup,
+	"antientropy": antiEntropyGroup,
+	"request":     requestGroup,
 }
 
 // Run does a job.

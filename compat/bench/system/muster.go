@@ -1,6 +1,7 @@
 package system
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -85,6 +86,18 @@ func (n *musterNode) Members() []string {
 
 func (n *musterNode) Send(to string, payload []byte) error {
 	return n.Node.Send(context.Background(), to, payload)
+}
+
+func (n *musterNode) Echo(topic string) {
+	n.Handle(topic, func(_ context.Context, m muster.Message) ([]byte, error) { return m.Payload, nil })
+}
+
+func (n *musterNode) Ask(to, topic string, payload []byte) error {
+	reply, err := n.Request(context.Background(), to, topic, payload)
+	if err == nil && !bytes.Equal(reply, payload) {
+		err = fmt.Errorf("asked %q, the answer is %q", payload, reply)
+	}
+	return err
 }
 
 func (n *musterNode) Kill() error { return n.Close() }

@@ -25,6 +25,15 @@ type Node interface {
 	Kill() error
 }
 
+// Asker is a Node whose system has requests.
+type Asker interface {
+	Node
+	// Echo answers the requests for a topic with the question.
+	Echo(topic string)
+	// Ask puts a question to a member and checks that it comes back.
+	Ask(to, topic string, payload []byte) error
+}
+
 // System starts nodes of one implementation.
 type System interface {
 	Name() string
