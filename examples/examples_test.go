@@ -53,6 +53,13 @@ func TestExamplesThatEnd(t *testing.T) {
 		"core":   {"1 sees join 3", "1 sees suspect 3", "1 sees leave 3", "2 sees leave 3"},
 		"rotate": {`n1 got "all know the new key"`, `n1 got "all use the new key"`, `n1 got "the old key is gone"`},
 		"watch":  {"joined worker jobs=3", "updated worker jobs=0", "left worker jobs=0"},
+		"request": {
+			"pears cost 3.20 (<nil>)", "refused: asker: no plums today", "nobody there handles the weather: true",
+			"the asker gave up, and the clerk too: true",
+		},
+		"topics": {
+			`ann reads "for ann only" by editor`, "ann reads no sports: true", `ann reads "for all" by editor`, `ben reads "for all" by editor`,
+		},
 		"records": {
 			"service/catalogue of shop is at 10.0.0.7:8080", "service/flash-sale of shop has ended", "still there: service/catalogue at 10.0.0.7:8080",
 		},
@@ -61,6 +68,7 @@ func TestExamplesThatEnd(t *testing.T) {
 			"dev sees 4", "dev/red sees 3", "dev/blue sees 2", "dev/red/ci sees 3",
 			`in dev hears "for red only"`, `in dev/red/ci hears "for red only"`,
 		},
+		"tls": {"members: 2", "certificates renewed: 1", "stranger refused: true"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
