@@ -103,6 +103,9 @@ type Config struct {
 	Records   record.Config
 	NoRecords bool
 
+	// Seed makes the node's random choices repeatable, for tests; 0 draws one.
+	// Each process must have another: its identity comes from it.
+	Seed uint64
 	// Logger takes what an operator should know; slog.Default() if nil.
 	Logger *slog.Logger
 	// Transport replaces UDP and TCP on Bind.

@@ -100,7 +100,9 @@ func start(cfg Config, t Transport) (*Node, error) {
 		return nil, err
 	}
 	core := cfg.core(addr)
-	core.Seed = rand.Uint64()
+	if core.Seed = cfg.Seed; core.Seed == 0 {
+		core.Seed = rand.Uint64()
+	}
 	n := &Node{
 		cfg: cfg, codec: cfg.codec(), transport: carrier(t, cfg.MapAddr), addr: addr, ctx: ctx, cancel: cancel,
 		waits: make(map[uint64]chan swim.Done), left: make(chan struct{}), inbound: make(chan struct{}, inboundMax),
@@ -140,6 +142,9 @@ func start(cfg Config, t Transport) (*Node, error) {
 // defaultPort is what an address without a port means: the cluster's members
 // usually share one.
 func (n *Node) defaultPort() uint16 {
+	if n.cfg.Transport != nil {
+		return n.transport.Addr().Port()
+	}
 	if h, err := splitAddr(n.cfg.Bind, DefaultPort); err == nil && h.port != 0 {
 		return h.port
 	}

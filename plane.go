@@ -158,7 +158,8 @@ func (p *plane) finish() (after func()) {
 	for i := range rd.Messages {
 		p.n.published(&rd.Messages[i])
 	}
-	p.acknowledged(rd.Done)
+	p.ended(rd.Done, nil)
+	p.ended(rd.Expired, ErrExpired)
 	if d, ok := p.core.Deadline(); ok && !d.Equal(p.armed) {
 		p.armed = d
 		p.timer.Reset(time.Until(d))

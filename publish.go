@@ -21,13 +21,17 @@ func (p *Publication) end(err error) {
 	close(p.done)
 }
 
+// ErrExpired is what Publication.Wait returns when some member has not got the
+// message within Config.Records.LogAge. It is lost to that one; others have it.
+var ErrExpired = errors.New("message was given up before every member had it")
+
 // Done is closed when every member that was present at the time of Publish, and
-// still is, has the message; or when the node is closed.
+// still is, has the message; when it was given up; or when the node is closed.
 func (p *Publication) Done() <-chan struct{} { return p.done }
 
-// Wait waits for Done. It returns nil when all have the message, ErrClosed if
-// the node was closed before, or the context's error; then the message is still
-// on its way.
+// Wait waits for Done. It returns nil when all have the message, ErrExpired when
+// one has not got it in time, ErrClosed if the node was closed before, or the
+// context's error; then the message is still on its way.
 func (p *Publication) Wait(ctx context.Context) error {
 	select {
 	case <-p.done:
@@ -78,15 +82,16 @@ func (p *plane) tryPublish(topic string, payload []byte) (pub *Publication, room
 	return pub, room, err
 }
 
-// acknowledged ends the publications that all members have, with the lock held.
-func (p *plane) acknowledged(done []uint64) {
-	if len(done) == 0 {
+// ended ends publications, with the lock held: without an error those that all
+// members have.
+func (p *plane) ended(seqs []uint64, err error) {
+	if len(seqs) == 0 {
 		return
 	}
-	for _, seq := range done {
+	for _, seq := range seqs {
 		if w := p.waits[seq]; w != nil {
 			delete(p.waits, seq)
-			w.end(nil)
+			w.end(err)
 		}
 	}
 	close(p.room)

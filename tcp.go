@@ -81,7 +81,7 @@ func newTCP(l streamLayer, o TCPOptions, secure *tlsSecurity) *TCPTransport {
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	t := &TCPTransport{
 		layer: l, secure: secure, opts: o, log: o.Logger.With("addr", l.Addr()),
-		inbox: make(chan inPacket, readBatch), accepted: make(chan net.Conn, inboundMax),
+		inbox: make(chan inPacket, inboxMax), accepted: make(chan net.Conn, inboundMax),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.greeting.init(greetingMax)

@@ -79,6 +79,10 @@ func readFrame(r *bufio.Reader, buf []byte) (int, error) {
 	return size, err
 }
 
+// inboxMax is how many packets wait for the node. While it is busy the rest waits
+// with the peers, who drop what gets old.
+const inboxMax = 64
+
 // inPacket is a packet on its way to who reads packets.
 type inPacket struct {
 	buf  *[]byte // of packetBuffers

@@ -17,6 +17,7 @@ func realNode(t *testing.T, name string, tr muster.Transport) *muster.Node {
 	return mustertest.Start(t, nil, name, func(c *muster.Config) {
 		*c = muster.Local()
 		c.ProbeInterval, c.ProbeTimeout = 250*time.Millisecond, 100*time.Millisecond
+		c.StreamTimeout = 10 * time.Second // for machines that are busy
 		c.Name, c.Transport, c.Logger = name, tr, silent()
 	})
 }

@@ -3,6 +3,7 @@ package mustertest
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
@@ -32,6 +33,7 @@ type Network struct {
 	names   map[string]netip.AddrPort
 	nameOf  map[netip.AddrPort]string
 	hosts   uint32
+	started int // nodes
 	ports   uint16
 	open    map[netip.AddrPort]*transport
 	links   map[pair]*link
@@ -71,6 +73,17 @@ func NewNetwork(o Options) *Network {
 
 // ephemeral is the first port given to whoever asks for any.
 const ephemeral = 32768
+
+// nodeSeed returns a seed for a node: another one for each name and each start,
+// since a process that restarts is another process.
+func (n *Network) nodeSeed(name string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // a hash takes everything
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.started++
+	return (n.seed + uint64(n.started)*0x9e3779b97f4a7c15) ^ h.Sum64() | 1
+}
 
 // Seed returns what repeats the run.
 func (n *Network) Seed() uint64 { return n.seed }

@@ -31,6 +31,9 @@ func Start(tb testing.TB, network *Network, name string, change func(*muster.Con
 	if cfg.Transport == nil {
 		cfg.Transport = network.Transport(name)
 	}
+	if cfg.Seed == 0 && network != nil {
+		cfg.Seed = network.nodeSeed(name)
+	}
 	if network != nil {
 		network.told.Do(func() { tb.Cleanup(func() { network.tell(tb) }) })
 	}
