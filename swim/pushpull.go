@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster/wire"
@@ -253,6 +254,12 @@ func (c *Core) merge(msg []byte, p pendingAsk) error {
 
 func (c *Core) mergeNow(msg []byte, o origin) {
 	c.heard = c.now
+	var head wire.PushPullHeader
+	if err := head.Decode(msg[1:]); err == nil && head.Nodes > c.table.count {
+		// Each that is not known yet is an event: growing step by step would
+		// copy them over and over. What is claimed is not believed beyond reason.
+		c.ready.Events = slices.Grow(c.ready.Events, min(head.Nodes-c.table.count, 1<<14))
+	}
 	h, user, err := wire.DecodePushPull(msg[1:], func(s *wire.PushNodeState) error {
 		c.mergeState(s, o)
 		return nil
