@@ -101,7 +101,10 @@ func (n *Node) perform(rd swim.Ready) (o outcome) {
 		n.plane.members(rd.Events)
 		o.events, o.asides = n.publish(rd.Events)
 	}
-	for _, m := range rd.Messages {
+	// Those of one packet from the last to the first: senders put the newest in
+	// front, and memberlist's receivers turn them round, too.
+	for i := len(rd.Messages) - 1; i >= 0; i-- {
+		m := &rd.Messages[i]
 		n.calls.message(Message{From: m.From, Payload: m.Payload, Broadcast: m.Rumor})
 	}
 	for _, s := range rd.States {

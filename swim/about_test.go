@@ -309,3 +309,43 @@ func TestLargePackets(t *testing.T) {
 		}
 	}
 }
+
+// TestLostMembersAreAskedForByName: at the address of a lost member there may be
+// somebody else by now, perhaps of another cluster. States are exchanged only
+// with who answers to its name.
+func TestLostMembersAreAskedForByName(t *testing.T) {
+	for _, answers := range []bool{true, false} {
+		l := newLone(t, func(c *Config) { c.ProbeInterval, c.PushPullInterval = 0, 0 })
+		l.meet(3, 1)
+		d := wire.Dead{Incarnation: 1, Node: peerName(0), From: peerName(1)}
+		if err := l.Step(l.now, peerAddr(1), d.Append(nil)); err != nil {
+			t.Fatal(err)
+		}
+		pings, pushPulls := 0, 0
+		l.run(5*time.Minute, func(rd Ready) { // also when it has been forgotten
+			for _, s := range append([]Stream(nil), rd.Streams...) {
+				if s.To != peerAddr(0) || !s.Reconnect {
+					t.Fatalf("%+v", s)
+				}
+				var reply []byte
+				err := errors.New("closed")
+				if s.Kind == StreamPing {
+					pings++
+					var p wire.Ping
+					if err := p.Decode(s.Request[1:]); err != nil || p.Node != peerName(0) {
+						t.Fatalf("%+v, %v", p, err)
+					}
+					if answers {
+						reply, err = (&wire.Ack{SeqNo: p.SeqNo}).Append(nil), nil
+					}
+				} else {
+					pushPulls++
+				}
+				defer l.StreamDone(l.now, s.ID, reply, err)
+			}
+		})
+		if pings < 10 || answers != (pushPulls > 0) {
+			t.Errorf("answers %v: %d pings, %d push/pulls", answers, pings, pushPulls)
+		}
+	}
+}

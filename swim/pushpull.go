@@ -19,6 +19,7 @@ type pendingStream struct {
 	fresh bool // this member knew nobody when it asked
 	to    netip.AddrPort
 	name  string // of the member, if it is to one
+	found bool   // a ping of a lost member, to be followed by a push/pull
 
 	sync     *reconciliation // of a StreamSync
 	deadline instant
@@ -141,7 +142,11 @@ func (c *Core) servePushPull(from netip.AddrPort, request []byte) ([]byte, error
 	}
 	c.stats.PushPulls++
 	reply := c.state(h.Join)
-	return reply, c.merge(request, pendingAsk{join: h.Join, origin: origin{from: from, synced: true}})
+	err = c.merge(request, pendingAsk{join: h.Join, origin: origin{from: from, synced: true}})
+	if errors.Is(err, errAsked) {
+		err = nil // merged, or not, when the application has answered
+	}
+	return reply, err
 }
 
 func checkState(*wire.PushNodeState) error { return nil }
@@ -160,6 +165,12 @@ func (c *Core) StreamDone(now time.Time, id uint64, reply []byte, err error) (ne
 		return c.syncDone(id, p, reply, err)
 	}
 	delete(c.streams, id)
+	if p.kind == StreamPing && p.found {
+		if err == nil && ackOf(reply, p.seq) {
+			c.foundAgain(p)
+		}
+		return nil
+	}
 	if p.kind == StreamPing {
 		c.streamPinged(p.seq, err == nil && ackOf(reply, p.seq))
 		return nil

@@ -162,35 +162,59 @@ func (c *Core) reconnect() {
 	if c.leave.left {
 		return
 	}
-	if to, ok := c.candidate(); ok {
+	if to, name, ok := c.candidate(); ok {
 		c.stats.Reconnects++
-		c.pushPull(to, "", false)
+		c.lookAt(to, name)
 		c.ready.Streams[len(c.ready.Streams)-1].Reconnect = true
 	}
 }
 
-// candidate draws an address where a member may be that is not one now.
-func (c *Core) candidate() (netip.AddrPort, bool) {
+// lookAt begins with a ping, by name, at the address of a lost member: somebody
+// else may live there by now, perhaps a member of another cluster, and a
+// push/pull would make the two one. A seed is who the operator says it is.
+func (c *Core) lookAt(to netip.AddrPort, name string) {
+	if name == "" {
+		c.pushPull(to, "", false)
+		return
+	}
+	self := c.table.at(selfID)
+	p := wire.Ping{SeqNo: c.nextSeq(), Node: name, SourceAddr: self.addr().Addr(), SourcePort: self.port, SourceNode: self.name}
+	pending := pendingStream{kind: StreamPing, seq: p.SeqNo, name: name, to: to, found: true}
+	c.openStream(StreamPing, to, p.Append(nil), c.now.add(c.cfg.StreamTimeout), pending)
+}
+
+// foundAgain goes on with a lost member that has answered.
+func (c *Core) foundAgain(p pendingStream) {
+	if c.leave.left {
+		return
+	}
+	c.pushPull(p.to, p.name, false)
+	c.ready.Streams[len(c.ready.Streams)-1].Reconnect = true
+}
+
+// candidate draws an address where a member may be that is not one now, and the
+// name of the member that was there; none for a seed.
+func (c *Core) candidate() (netip.AddrPort, string, bool) {
 	dead := c.table.ring[c.table.live:]
 	total := len(dead) + len(c.lost.members) + len(c.seeds)
 	for range min(total, 8) {
 		switch i := c.rand.retry.IntN(total); {
 		case i < len(dead):
 			if m := c.table.at(dead[i]); m.state == wire.StateDead {
-				return m.addr(), true
+				return m.addr(), m.name, true
 			}
 		case i < len(dead)+len(c.lost.members):
 			l := c.lost.members[i-len(dead)]
 			if id, ok := c.table.find(l.name); !ok || !c.table.at(id).live() {
-				return l.addr, true
+				return l.addr, l.name, true
 			}
 		default:
 			if seed := c.seeds[i-len(dead)-len(c.lost.members)]; !c.isLive(seed) {
-				return seed, true
+				return seed, "", true
 			}
 		}
 	}
-	return netip.AddrPort{}, false
+	return netip.AddrPort{}, "", false
 }
 
 // isLive says whether a live member has that address. It looks at all of them;
