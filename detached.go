@@ -67,13 +67,16 @@ func (n *Node) setDetached(meta []byte) (err error) {
 }
 
 // attach puts a member's metadata in where it is detached, with Node.mu held,
-// and tells whether it is the one that was announced.
+// and tells whether it is the one that was announced. It changes nothing: what
+// the application has been told of moves on with the events (see toldMeta), or
+// else an event would be without what was before, or would not come at all.
 func (n *Node) attach(m *Member) bool {
 	if m.MetaID == 0 {
 		return true
 	}
-	if known, ok := n.metas[m.Name]; ok && known.id == m.MetaID {
-		m.Meta = known.meta
+	told := n.metas[m.Name]
+	if told.id == m.MetaID {
+		m.Meta = told.meta
 		return true
 	}
 	p := &n.plane
@@ -81,23 +84,50 @@ func (n *Node) attach(m *Member) bool {
 	defer p.mu.Unlock()
 	if p.core != nil {
 		if meta, ok := p.core.Get(m.Name, metaKey); ok && metaID(meta) == m.MetaID {
-			n.metas[m.Name] = detachedMeta{m.MetaID, meta}
 			m.Meta = meta
 			return true
 		}
 	}
-	m.Meta = n.metas[m.Name].meta // what it had before
+	m.Meta = told.meta // what it had before
 	return false
 }
 
-// dropMeta forgets detached metadata that an event replaces: by inline metadata,
-// or by another process. It waits for these kinds of event, since a member that
-// refutes with new metadata is told to have recovered first, and the update that
-// follows must still know what was before.
-func (n *Node) dropMeta(e *Event) {
-	id := e.Member.MetaID
-	if e.Kind == MemberUpdated && id == 0 || e.Kind == MemberJoined && (id == 0 || id != n.metas[e.Member.Name].id) {
-		delete(n.metas, e.Member.Name)
+// complete puts detached metadata into an event. It is false for an update whose
+// metadata has not arrived: that is to be told when it has.
+func (n *Node) complete(e *Event) bool {
+	if e.Kind == MemberConflict {
+		return true
+	}
+	told, ok := n.metas[e.Member.Name]
+	switch {
+	case e.Kind == MemberJoined && told.id != e.Member.MetaID:
+		delete(n.metas, e.Member.Name) // another process's
+	case ok && e.OldMeta == nil && (e.Kind == MemberUpdated || e.Kind == MemberLeaving || e.Kind.Gone()):
+		e.OldMeta = told.meta
+	}
+	attached := n.attach(&e.Member)
+	if e.Kind == MemberUpdated && !attached {
+		if !ok {
+			n.metas[e.Member.Name] = detachedMeta{meta: e.OldMeta}
+		}
+		return false
+	}
+	n.toldMeta(e, attached)
+	return true
+}
+
+// toldMeta notes the detached metadata that an event tells of, if that is what
+// the kind of event is for. A member that refutes with new metadata is told to
+// have recovered first, and the update that follows must still know what was
+// before.
+func (n *Node) toldMeta(e *Event, attached bool) {
+	m := &e.Member
+	switch {
+	case e.Kind != MemberUpdated && e.Kind != MemberJoined:
+	case m.MetaID != 0 && attached:
+		n.metas[m.Name] = detachedMeta{m.MetaID, m.Meta}
+	default:
+		delete(n.metas, m.Name)
 	}
 }
 
@@ -119,6 +149,7 @@ func (n *Node) metaArrived(owner string) {
 	}
 	n.snapshot.Store(nil)
 	e := Event{Kind: MemberUpdated, Member: m, OldMeta: before.meta, Time: time.Now()}
+	n.toldMeta(&e, true)
 	n.tell([]Event{e})
 	n.mu.Unlock()
 	n.note(&e)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -46,6 +47,7 @@ func TestHostileFrames(t *testing.T) {
 		"an answer to nothing":   {{Kind: wire.FrameReply, ID: 1}},
 		"one ID twice":           {{Kind: wire.FrameSend, ID: 1, Size: 2}, {Kind: wire.FrameSend, ID: 1, Size: 2}},
 		"more than it announced": {{Kind: wire.FrameSend, ID: 1, Size: 1}, {Kind: wire.FramePart, ID: 1, Payload: []byte("xy")}},
+		"no ID":                  {{Kind: wire.FrameSend, Size: 2}},
 		"empty parts":            {{Kind: wire.FrameSend, ID: 1, Size: 1}, {Kind: wire.FramePart, ID: 1}},
 		"too many at a time":     many,
 		"too much at a time":     much,
@@ -251,5 +253,110 @@ func TestNamespaceOfCaller(t *testing.T) {
 		if want := i < 4; err != nil || (f.Kind == wire.FrameReply) != want || !want && (f.ID != 0 || f.Code != wire.FailNamespace) {
 			t.Errorf("of namespace %q: %+v, %v", namespace, f, err)
 		}
+	}
+}
+
+// A message that waits for room is withdrawn when its sender gives up, and those
+// behind it are not.
+func TestWithdrawnMessage(t *testing.T) {
+	t.Parallel()
+	release, got := make(chan struct{}), make(chan string, 10)
+	cfg := quiet(t, "n")
+	cfg.MessageQueue = 1
+	cfg.OnMessage = func(m Message) { <-release; got <- string(m.Payload) }
+	n := startNode(t, cfg)
+	r := dialRaw(t, n, wire.Hello{Session: 1, Epoch: 1, From: "a"})
+	r.write(message(1, "1"))
+	r.want(wire.FrameAck)
+	poll(t, "the first with the application", func() bool { return n.Stats().MessagesWaiting == 0 })
+	r.write(message(2, "2"))
+	r.want(wire.FrameAck)
+	r.write(message(3, "3"), message(4, "4"), wire.Frame{Kind: wire.FrameCancel, ID: 3})
+	poll(t, "one that waits for room", func() bool { return n.Stats().MessagesWaiting == 2 })
+	close(release)
+	for _, want := range []string{"1", "2", "4"} {
+		if m := receive(t, "a message", got); m != want {
+			t.Errorf("got %s, want %s", m, want)
+		}
+	}
+	if f := r.want(wire.FrameAck); f.ID != 4 {
+		t.Errorf("acknowledged %d", f.ID)
+	}
+	if left := n.served.bytes.Load(); left != 0 {
+		t.Errorf("%d bytes are still counted", left)
+	}
+}
+
+// Who has more waiting than allowed waits until it is written, and sees to it
+// that it is.
+func TestBacklogIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, quiet(t, "n"))
+	here, there := net.Pipe()
+	defer there.Close()
+	var o outbox
+	o.init(n, here)
+	frame := wire.Frame{Kind: wire.FrameReply, ID: 1, Size: wire.MaxFramePayload, Payload: make([]byte, wire.MaxFramePayload)}
+	for range 4 {
+		o.add(&frame)
+	}
+	if !o.drain(wire.MaxFramePayload) { // which has them taken to be written
+		t.Error("the stream is said not to work")
+	}
+	for range 3 {
+		o.add(&frame)
+	}
+	drained := make(chan bool, 1)
+	go func() { drained <- o.drain(wire.MaxFramePayload) }()
+	r := &raw{t, n, there, bufio.NewReader(there)}
+	for range 3 {
+		r.want(wire.FrameReply)
+		if len(drained) > 0 {
+			t.Error("did not wait")
+		}
+	}
+	for range 4 {
+		r.want(wire.FrameReply)
+	}
+	if !receive(t, "the end of the waiting", drained) {
+		t.Error("the stream is said not to work")
+	}
+	o.add(&frame)
+	go func() { drained <- o.drain(0) }()
+	_ = o.fail(io.EOF)
+	if err := here.Close(); err != nil {
+		t.Error(err)
+	}
+	receive(t, "the end of the waiting", drained)
+}
+
+// Streams to peers are bounded: a link that is idle is closed while there are
+// many, and none is opened while there are too many.
+func TestLinksBounded(t *testing.T) {
+	t.Parallel()
+	nodes := cluster(t, 2, nil)
+	nodes[1].Handle("echo", echo)
+	p := &nodes[0].streams
+	fill := func(most int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for port := uint16(1); len(p.links) < most; port++ {
+			p.links[netip.AddrPortFrom(netip.IPv4Unspecified(), port)] = &link{n: nodes[0]}
+		}
+	}
+	fill(pooledStreams)
+	if _, err := nodes[0].Request(ctx(t), "n1", "echo", nil); err != nil {
+		t.Error(err)
+	}
+	poll(t, "the idle stream closed", func() bool { return nodes[1].Stats().MessageStreams == 0 })
+	fill(pooledMost)
+	if _, err := nodes[0].Request(ctx(t), "n1", "echo", nil); !errors.Is(err, ErrBusy) {
+		t.Errorf("one stream too many: %v", err)
+	}
+	p.mu.Lock()
+	clear(p.links)
+	p.mu.Unlock()
+	if _, err := nodes[0].Request(ctx(t), "n1", "echo", nil); err != nil {
+		t.Error(err)
 	}
 }

@@ -204,6 +204,7 @@ func (l *link) look() error {
 	}
 	switch {
 	case len(l.calls) == 0 && time.Since(l.used) >= pooledIdle:
+		l.err = errIdle // so that no call begins any more
 		return errIdle
 	case len(l.calls) > 0 && known && m.Addr == l.to.addr && m.State == Dead:
 		return errDied

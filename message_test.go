@@ -139,8 +139,8 @@ func TestSendsKeepTheirOrder(t *testing.T) {
 		})
 	}
 	addr := receiver.addr.String()
-	for round := range 12 {
-		until := acked.Load() + 300
+	for round := range 8 {
+		until := acked.Load() + 100
 		poll(t, "more messages", func() bool { return acked.Load() > until })
 		if round%2 == 0 { // a break
 			receiver.served.mu.Lock()

@@ -87,7 +87,7 @@ func (p *streamPool) link(to peer) (*link, error) {
 		p.n.work.Go(func() { l.close(errMoved) })
 		l = nil
 	}
-	if l != nil {
+	if l != nil && !l.ended() {
 		return l, nil
 	}
 	if len(p.links) >= pooledMost {
@@ -114,6 +114,13 @@ func (p *streamPool) remove(l *link, why error) {
 	if p.links[l.to.addr] == l {
 		delete(p.links, l.to.addr)
 	}
+}
+
+// ended tells whether no call can begin on a link.
+func (l *link) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err != nil
 }
 
 // crowded tells whether a link that is not used now is one too many.

@@ -11,7 +11,9 @@ import (
 // Errors of messages and requests. Unless one says otherwise, the other side
 // has taken nothing in.
 var (
-	ErrUnsupported = errors.New("the member does not speak muster's messages")
+	// ErrUnsupported is for a memberlist member, and for one that was heard of
+	// only through such: the next ping between the two tells the difference.
+	ErrUnsupported = errors.New("the member is not known to speak muster's messages")
 	ErrNoHandler   = errors.New("nobody handles the topic there")
 	ErrNamespace   = errors.New("the member's namespace is not related")
 	// ErrNoAck ends a Send when the peer has not said within

@@ -158,9 +158,10 @@ func TestRequestsOvertake(t *testing.T) {
 // handler, of a request that leads the reading and of one that follows.
 func TestRequestCancelled(t *testing.T) {
 	t.Parallel()
-	nodes := cluster(t, 2, nil)
+	nodes := cluster(t, 2, func(_ int, c *Config) { c.StreamTimeout = time.Minute })
 	slow := newStuck()
 	nodes[1].Handle("slow", slow.handle)
+	begin := time.Now()
 	for round := range 4 {
 		var work sync.WaitGroup
 		caller, cancel := context.WithCancel(t.Context())
@@ -180,6 +181,9 @@ func TestRequestCancelled(t *testing.T) {
 		for _, h := range handlers {
 			receive(t, "the end of the handler's context", h.Done())
 		}
+	}
+	if took := time.Since(begin); took > pulseMax/2 {
+		t.Errorf("took %v: somebody waited for a pulse", took)
 	}
 	caller, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

@@ -35,21 +35,9 @@ func (n *Node) publish(core []swim.Event) (events []Event, asides []swim.Event) 
 		ev := Event{
 			Kind: kindOf(&e), Member: e.Member, OldMeta: e.OldMeta, From: e.From, Confirmations: e.Confirmations, Time: now,
 		}
-		if before, ok := n.metas[ev.Member.Name]; ok && ev.OldMeta == nil && ev.Kind != MemberJoined {
-			ev.OldMeta = before.meta
+		if n.complete(&ev) {
+			events = append(events, ev)
 		}
-		n.dropMeta(&ev)
-		switch {
-		case ev.Kind == MemberConflict || n.attach(&ev.Member):
-		case ev.Kind == MemberUpdated:
-			// To be told when its metadata has arrived. Until then it has what
-			// it had before.
-			if _, ok := n.metas[ev.Member.Name]; !ok {
-				n.metas[ev.Member.Name] = detachedMeta{meta: ev.OldMeta}
-			}
-			continue
-		}
-		events = append(events, ev)
 	}
 	n.tell(events)
 	return events, asides

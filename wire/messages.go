@@ -60,7 +60,8 @@ func (s State) String() string {
 type Caps uint8
 
 const (
-	// CapMuster marks a peer that decodes TypeRumor and keeps user streams open.
+	// CapMuster marks a peer that decodes TypeRumor and acknowledges user messages
+	// on streams.
 	CapMuster Caps = 1
 	// CapSync marks a peer that answers TypeSync on a stream.
 	CapSync Caps = 2

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 )
@@ -235,6 +236,9 @@ func readPlain(r *bufio.Reader, t Type, limit int) ([]byte, error) {
 		c.header(h.Decode)
 		c.raw(h.UserMsgLen)
 	case TypeSync, TypeRecordStream, TypeMessage:
+		if b, ok := bufferedFrame(r, t, limit); ok {
+			return b, nil
+		}
 		c.raw(framedHead - 1)
 		if c.err == nil {
 			c.raw(int(min(binary.BigEndian.Uint32(c.b[1:]), math.MaxInt32)))
@@ -246,6 +250,27 @@ func readPlain(r *bufio.Reader, t Type, limit int) ([]byte, error) {
 		c.values(1)
 	}
 	return c.b, c.err
+}
+
+// bufferedFrame reads the rest of a framed message in one piece if all of it has
+// arrived, which most small ones have.
+func bufferedFrame(r *bufio.Reader, t Type, limit int) ([]byte, bool) {
+	have := r.Buffered()
+	if have < framedHead-1 {
+		return nil, false
+	}
+	head, err := r.Peek(framedHead - 1)
+	if err != nil {
+		return nil, false
+	}
+	n := uint64(framedHead) + uint64(binary.BigEndian.Uint32(head))
+	if n-1 > uint64(have) || n > uint64(limit) {
+		return nil, false
+	}
+	b := make([]byte, n)
+	b[0] = byte(t)
+	_, err = io.ReadFull(r, b[1:])
+	return b, err == nil
 }
 
 // capture copies msgpack values from a stream without interpreting them.
