@@ -54,7 +54,7 @@ cross: ## the library on each platform, and its pure part without an operating s
 		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build ./...; \
 		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) vet ./...; \
 	done
-	GOOS=wasip1 GOARCH=wasm $(GO) build ./swim ./wire ./record ./sim
+	GOOS=wasip1 GOARCH=wasm $(GO) build ./swim ./wire ./record ./internal/sketch ./sim
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, golangci-lint
@@ -89,7 +89,9 @@ interop: ## the whole matrix of clusters mixed with the real memberlist
 
 .PHONY: scale
 scale: ## the record plane at full size: 1,000 simulated members, 500,000 keys over real sockets, 100,000 messages
-	$(GO) test -count=1 -timeout 20m -v -run 'Scale|FromEmpty|ExactlyOnce' . ./record -args -scale
+	$(GO) test -count=1 -timeout 20m -v -run '^TestRecordsFromEmpty$$|^TestPublishExactlyOnce$$' . -args -scale
+	MUSTER_RECORD_MEMBERS=1000 MUSTER_RECORD_MESSAGES=100000 \
+		$(GO) test -count=1 -timeout 20m -v -run '^TestSimulation$$|^TestLogSimulation$$|^TestSyncBytes$$' ./record
 
 .PHONY: bench
 bench: ## muster beside memberlist: one run, one table; BENCH takes flags, as BENCH=--quick

@@ -45,7 +45,7 @@ func (p *streamPool) call(ctx context.Context, to peer, f *wire.Frame) (reply []
 		if err != nil {
 			return nil, err
 		}
-		if reply, err = l.roundTrip(ctx, f); err != errRetry {
+		if reply, err = l.roundTrip(ctx, f); !errors.Is(err, errRetry) {
 			return reply, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -128,6 +129,7 @@ func (p *plane) list(owner, prefix string) (list []Record) {
 		}
 		return true
 	})
+	slices.SortFunc(list, func(a, b Record) int { return strings.Compare(a.Key, b.Key) })
 	return list
 }
 

@@ -35,7 +35,6 @@ type Core struct {
 	epoch time.Time
 	now   instant
 	seed  maphash.Seed
-	salt  uint64 // of the elements of the running comparison
 
 	members
 	self  *member
@@ -69,7 +68,6 @@ type Core struct {
 // scratch holds buffers whose contents live no longer than one call.
 type scratch struct {
 	targets []*member
-	rumors  []*rumor
 	bytes   []byte
 }
 
@@ -176,7 +174,7 @@ func (c *Core) Ready() Ready {
 func (c *Core) reset() {
 	c.drained = false
 	r := &c.ready
-	*r = Ready{trim(r.Packets), trim(r.Streams), trim(r.Events), trim(r.Messages), trim(r.Done)}
+	*r = Ready{trim(r.Packets), trim(r.Streams), trim(r.Events), trim(r.Messages), trim(r.Done), trim(r.Expired)}
 }
 
 func trim[T any](s []T) []T {

@@ -1,21 +1,23 @@
 package record
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/musterhq/muster/wire"
 )
 
-// fuzzed returns a member that has records, a log, peers that are up and down,
-// and streams under way, and examples of everything that is sent to it.
-func fuzzed(t testing.TB) (c *cluster, a *node, packets, requests, replies [][]byte) {
-	c = newCluster(t, 71)
-	c.config = func(cfg *Config) { cfg.TombstoneAge, cfg.MaxTotal = time.Second, 1<<20 }
-	a = c.add("a")
-	b, d := c.add("b"), c.add("d")
-	c.observe = func(n *node, rd *Ready) {
+// examples returns what is sent to and fro in a small cluster.
+func examples(t testing.TB) (packets, requests, replies [][]byte) {
+	c := newCluster(t, 71)
+	c.config = func(cfg *Config) { cfg.TombstoneAge = time.Second }
+	a := c.add("a")
+	b, _ := c.add("b"), c.add("d")
+	c.observe = func(_ *node, rd *Ready) {
 		for _, p := range rd.Packets {
 			packets = append(packets, p.Data)
 		}
@@ -41,11 +43,33 @@ func fuzzed(t testing.TB) (c *cluster, a *node, packets, requests, replies [][]b
 			replies = append(replies, reply)
 		}
 	}
-	d.down = true
+	return packets, requests, replies
+}
+
+// target is a member that has some of what the examples bring, made anew for
+// each input.
+type target struct{ packets [][]byte }
+
+func (x *target) member(t testing.TB) *node {
+	c := &cluster{t: t, r: rand.New(rand.NewPCG(1, 1)), start: time.Unix(1_700_000_000, 0), byKey: make(map[netip.AddrPort]*node)}
+	c.config = func(cfg *Config) { cfg.TombstoneAge, cfg.MaxTotal = time.Second, 1<<20 }
+	a, b, d := c.add("a"), c.add("b"), c.add("d")
+	for _, n := range []*node{b, d} {
+		a.PeerUp(c.time(), n.name, n.addr)
+	}
+	for i := range 5 {
+		a.set(fmt.Sprint("k", i), "v")
+		a.publish("topic", "x")
+	}
+	a.begin(a.Core.byName["b"], b.Generation(), 0)
+	for _, p := range x.packets[:min(30, len(x.packets))] {
+		if err := a.Step(c.time(), b.addr, p); err != nil && !errors.Is(err, ErrUnknown) {
+			t.Fatal(err)
+		}
+	}
 	a.PeerDown(c.time(), "d")
 	a.Ready()
-	c.observe = nil
-	return c, a, packets, requests, replies
+	return a
 }
 
 // sample keeps the corpus of examples small.
@@ -78,10 +102,12 @@ func (n *node) survive(t *testing.T, now time.Time) {
 }
 
 func FuzzPacket(f *testing.F) {
-	_, _, packets, _, _ := fuzzed(f)
+	packets, _, _ := examples(f)
 	sample(f, packets)
+	x := target{packets}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, a, _, _, _ := fuzzed(t)
+		a := x.member(t)
+		c := a.c
 		before := a.Digest()
 		msg := append([]byte{byte(wire.TypeRecord)}, b[min(1, len(b)):]...)
 		err := a.Step(c.time(), c.nodes[1].addr, msg)
@@ -93,10 +119,12 @@ func FuzzPacket(f *testing.F) {
 }
 
 func FuzzRequest(f *testing.F) {
-	_, _, _, requests, _ := fuzzed(f)
+	packets, requests, _ := examples(f)
 	sample(f, requests)
+	x := target{packets}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, a, _, _, _ := fuzzed(t)
+		a := x.member(t)
+		c := a.c
 		msg := b
 		if len(b) > 5 { // as far as framing goes it is whole
 			msg = framed(append(wire.BeginFramed(nil, wire.TypeRecordStream), b[5:]...))
@@ -116,7 +144,8 @@ func FuzzRequest(f *testing.F) {
 
 // FuzzReply answers a pull, or a comparison of digests, with whatever comes.
 func FuzzReply(f *testing.F) {
-	_, _, _, _, replies := fuzzed(f)
+	packets, _, replies := examples(f)
+	x := target{packets}
 	for i, r := range replies {
 		if i%(1+len(replies)/40) == 0 {
 			f.Add(r, true)
@@ -124,7 +153,8 @@ func FuzzReply(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte, pull bool) {
-		c, a, _, _, _ := fuzzed(t)
+		a := x.member(t)
+		c := a.c
 		if pull {
 			m := a.Core.byName["b"]
 			a.wantFrom(m, m, m.cur.gen, m.cur.at+100, 0, 0)

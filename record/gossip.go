@@ -8,7 +8,7 @@ import (
 
 const (
 	// packetsMax bounds how many packets of segments one peer is sent per tick,
-	// hintPackets how many more of hints. What is more than that is pulled.
+	// hintPackets how many more of hints; in a wave it is the other way round.
 	packetsMax  = 4
 	hintPackets = 1
 	hintSize    = 40 // of a hint, about
@@ -61,9 +61,11 @@ func (c *Core) choose() (segments, hints []*rumor) {
 	one := c.cfg.PacketSize - len(c.cfg.Name) - 2
 	room, hintRoom := packetsMax*one, hintPackets*one
 	if len(c.queue.all) > wave {
-		room = one
+		room, hintRoom = hintRoom, room
 	}
-	c.queue.each(c.transmitLimit(), func(r *rumor) bool {
+	limit := c.transmitLimit()
+	stale := c.now.add(-2 * time.Duration(1+limit/c.cfg.Fanout) * c.cfg.GossipInterval)
+	c.queue.each(limit, stale, func(r *rumor) bool {
 		if size := c.sizeOf(r, min(room, one)); size <= min(room, one) {
 			room -= size
 			segments = append(segments, r)
@@ -85,7 +87,7 @@ func (r *rumor) compare(o *rumor) int {
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(r.m.pos, o.m.pos), cmp.Compare(r.from, o.from), cmp.Compare(r.seq, o.seq))
+	return cmp.Or(cmp.Compare(r.m.pos, o.m.pos), cmp.Compare(r.from, o.from), cmp.Compare(r.to, o.to))
 }
 
 // sizeOf returns how long a rumor is as an item of a packet, or something

@@ -265,3 +265,62 @@ func TestReaderRestartsUnnoticed(t *testing.T) {
 		t.Errorf("got up to %d, delivered %d", b.got["a"], b.deliver)
 	}
 }
+
+// Deliveries that the owner has not heard of when it takes a new generation
+// are not repeated.
+func TestNewGenerationRepeatsNothing(t *testing.T) {
+	c, a, b, _ := trio(t, 30)
+	a.publish("t", "first")
+	c.run(2*time.Second, nil)
+	c.cut = func(x, y *node) bool { return x == b && y == a }
+	for range 5 {
+		a.publish("t", "unacknowledged")
+	}
+	c.run(2*time.Second, nil)
+	if b.deliver != 6 || a.done != 1 {
+		t.Fatalf("delivered %d, done up to %d", b.deliver, a.done)
+	}
+	a.heardSelf(a.Generation()+5, 1, 0)
+	a.act()
+	c.cut = nil
+	a.publish("t", "last")
+	if !c.run(20*time.Second, func() bool { return a.done == 7 }) || b.deliver != 7 {
+		t.Errorf("done up to %d, delivered %d", a.done, b.deliver)
+	}
+}
+
+// Messages that gossip has missed altogether come with the next comparison.
+func TestComparisonBringsMessages(t *testing.T) {
+	c, a, b, _ := trio(t, 31)
+	a.publish("t", "first")
+	c.run(2*time.Second, nil)
+	c.loss = 1
+	a.publish("t", "second")
+	if !c.run(30*time.Second, func() bool { return b.got["a"] == 2 }) {
+		t.Errorf("got up to %d", b.got["a"])
+	}
+}
+
+// A copy of a log is bounded by its reader, not by its owner.
+func TestCopiesOfLogsAreBounded(t *testing.T) {
+	c := newCluster(t, 32)
+	c.config = func(cfg *Config) {
+		if cfg.Name == "b" {
+			cfg.LogEntries, cfg.LogBytes = 20, 1500
+		}
+	}
+	a, b, d := c.add("a"), c.add("b"), c.add("d")
+	c.meetAll()
+	c.cut = func(x, y *node) bool { return x == d || y == d } // which keeps a from letting go
+	for i := range 200 {
+		a.publish("t", fmt.Sprint("message ", i))
+		c.run(20*time.Millisecond, nil)
+		if s := b.Stats(); s.LogEntries > 20 || s.LogBytes > 1500 {
+			t.Fatalf("b keeps %d entries of %d bytes", s.LogEntries, s.LogBytes)
+		}
+	}
+	c.run(5*time.Second, nil)
+	if b.deliver != 200 {
+		t.Errorf("delivered %d of 200", b.deliver)
+	}
+}

@@ -359,6 +359,33 @@ func TestFreshNewsOvertakesBulk(t *testing.T) {
 	c.settle(2 * time.Minute)
 }
 
+// TestBulk starts five members with many keys each. Every member fetches each
+// of the others' once, so the bytes sent are hardly more than the data. Its full
+// size is MUSTER_RECORD_KEYS=100000.
+func TestBulk(t *testing.T) {
+	keys := size(t, "MUSTER_RECORD_KEYS", 3000)
+	c := newCluster(t, 55)
+	for i := range 5 {
+		n := c.add(fmt.Sprint("node-", i))
+		for k := range keys {
+			if err := n.Set(c.time(), fmt.Sprintf("key-%08d", k), []byte(strings.Repeat("v", 88)), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.act()
+	}
+	c.meetAll()
+	if !c.run(2*time.Minute, c.converged) {
+		t.Fatal("not converged")
+	}
+	data := 5 * 4 * keys * 100
+	ratio := float64(c.bytes+c.streamed) / float64(data)
+	t.Logf("after %v %.1f MB in packets and over %d streams for %.1f MB of keys and values, %.3f times", c.now, float64(c.bytes+c.streamed)/1e6, c.streams, float64(data)/1e6, ratio)
+	if ratio > 1.2 {
+		t.Errorf("%.3f times the data were sent", ratio)
+	}
+}
+
 // What is known of members that nobody has spoken of is not kept.
 func TestUnknownOwnersAreIgnored(t *testing.T) {
 	c := newCluster(t, 53)

@@ -9,7 +9,8 @@ import (
 // Publish appends a message to the local member's log. Every peer that is up
 // now, and stays up, delivers it exactly once, after those published before it.
 // Ready.Done names its sequence number when each of them has; peers that go
-// down meanwhile are not waited for. It is not delivered to the local member.
+// down meanwhile are not waited for. Ready.Expired names it when LogAge has
+// passed before. It is not delivered to the local member.
 //
 // ErrBusy, ErrKey and ErrTooLarge leave all as it was.
 func (c *Core) Publish(now time.Time, topic string, payload []byte) (seq uint64, err error) {
@@ -99,14 +100,18 @@ func (c *Core) progress(p *member, seq uint64) {
 // finishPublished tells of the own messages that everybody has got by now, and
 // lets go of them.
 func (c *Core) finishPublished() {
-	for done := c.slowest(); c.own.done < done; {
+	if c.own.done == c.self.log.end() && c.nextProd == never {
+		return
+	}
+	slowest := c.slowest()
+	for c.own.done < slowest {
 		c.own.done++
 		c.ready.Done = append(c.ready.Done, c.own.done)
 	}
 	w := &c.self.log
 	w.trim(c.own.done)
 	w.floor = w.base
-	if c.own.done == w.end() {
+	if slowest == w.end() { // also those who have yet to hear of what has expired
 		c.nextProd = never
 	}
 }
@@ -118,7 +123,14 @@ func (c *Core) ageLog(m *member) {
 		n++
 	}
 	w.trim(w.base + uint64(n))
-	if m == c.self {
-		w.floor = w.base
+	if m != c.self {
+		return
+	}
+	w.floor = w.base
+	// Whoever lacks them will acknowledge the floor. That must not be taken for
+	// having got them.
+	for c.own.done < w.base {
+		c.own.done++
+		c.ready.Expired = append(c.ready.Expired, c.own.done)
 	}
 }

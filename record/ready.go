@@ -12,6 +12,7 @@ type Ready struct {
 	Events   []Event   // in the order in which things happened
 	Messages []Message // per owner in the order of Seq, each once
 	Done     []uint64  // own messages that every peer has, see Core.Publish
+	Expired  []uint64  // own messages that were let go of before that, see Config.LogAge
 }
 
 // Packet is one message of type TypeRecord for a packet. Several packets may
@@ -96,15 +97,15 @@ type Stats struct {
 	Gaps        uint64 `json:"gaps"`    // segments that came before what precedes them
 	Pulls       uint64 `json:"pulls"`
 	PullsFailed uint64 `json:"pulls_failed"`
-	Resets      uint64 `json:"resets"`         // copies that were replaced as a whole
-	Syncs       uint64 `json:"syncs"`          // comparisons of digests started
-	SyncsEqual  uint64 `json:"syncs_equal"`    // of those that found no difference
-	SyncBytes   uint64 `json:"sync_bytes"`     // of the comparisons, both ways, without what they made pull
-	Served      uint64 `json:"served"`         // requests over streams
-	BytesPulled uint64 `json:"bytes_pulled"`   // of the replies to pulls
-	BytesServed uint64 `json:"bytes_served"`   // of replies
-	Refused     uint64 `json:"refused"`        // times that a copy could not grow, see Config.MaxTotal
-	Malformed   uint64 `json:"malformed"`      // messages that do not decode
-	Unknown     uint64 `json:"unknown"`        // items from or about members that are not known
-	Superseded  uint64 `json:"self_outbidden"` // times that this member heard of a later self and took a higher generation
+	Resets      uint64 `json:"resets"`       // copies that were replaced as a whole
+	Syncs       uint64 `json:"syncs"`        // comparisons of digests started
+	SyncsEqual  uint64 `json:"syncs_equal"`  // of those that found no difference
+	SyncBytes   uint64 `json:"sync_bytes"`   // of the comparisons, both ways, without what they made pull
+	Served      uint64 `json:"served"`       // requests over streams
+	BytesPulled uint64 `json:"bytes_pulled"` // of the replies to pulls
+	BytesServed uint64 `json:"bytes_served"` // of replies
+	Refused     uint64 `json:"refused"`      // times that a copy could not grow, see Config.MaxTotal
+	Malformed   uint64 `json:"malformed"`    // messages that do not decode
+	Unknown     uint64 `json:"unknown"`      // items from or about members that are not known
+	Superseded  uint64 `json:"superseded"`   // times that this member heard of a later self and took a higher generation
 }

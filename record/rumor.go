@@ -12,14 +12,11 @@ type rumor struct {
 	gen      uint64
 	from, to uint64 // a mere hint if equal
 	sent     int    // to how many peers
-	seq      uint64 // counts the rumors of this member
+	born     instant
 }
 
 // queue holds the rumors that wait, in the order in which they were made.
-type queue struct {
-	all []*rumor
-	seq uint64
-}
+type queue struct{ all []*rumor }
 
 // drop takes a rumor out. It leaves the queue when that is next looked at.
 func (r *rumor) drop() {
@@ -44,11 +41,13 @@ func (q *queue) clear() {
 }
 
 // each yields the rumors that are to be sent: the least sent first and, among
-// those, the newest. What has been sent often enough leaves the queue.
-func (q *queue) each(limit int, yield func(*rumor) bool) {
+// those, the newest. What has been sent often enough leaves the queue, and so
+// does what has been sent at all and is older than stale: where more is going
+// round than packets can carry, everybody has heard of it by then.
+func (q *queue) each(limit int, stale instant, yield func(*rumor) bool) {
 	tiers := make([]bool, limit)
 	q.all = slices.DeleteFunc(q.all, func(r *rumor) bool {
-		if !r.dead && r.sent >= limit {
+		if !r.dead && (r.sent >= limit || r.sent > 0 && r.born < stale) {
 			r.drop()
 		}
 		if r.dead {
@@ -94,7 +93,7 @@ func (c *Core) rumor(m *member, log bool, from, to uint64) {
 		return // whoever comes up next is told all there is
 	}
 	c.wantGossip()
-	r := &rumor{m: m, log: log, gen: m.cur.gen, from: from, to: to}
+	r := &rumor{m: m, log: log, gen: m.cur.gen, from: from, to: to, born: c.now}
 	if log {
 		r.gen = m.log.gen
 	}
@@ -116,8 +115,6 @@ func (c *Core) rumor(m *member, log bool, from, to uint64) {
 		same[1].from = same[0].from
 		same[0].drop()
 	}
-	c.queue.seq++
-	r.seq = c.queue.seq
 	m.rumors = append(m.rumors, r)
 	c.queue.all = append(c.queue.all, r)
 }

@@ -15,11 +15,10 @@ import "hash/maphash"
 // already, though the changes do not reach that far yet.
 type state struct {
 	table
-	gen       uint64
-	at        uint64
-	base      uint64
-	floor     uint64
-	collected instant // when the owner last forgot deletions
+	gen   uint64
+	at    uint64
+	base  uint64
+	floor uint64
 }
 
 func newState(gen uint64, seed maphash.Seed) state { return state{table: table{seed: seed}, gen: gen} }

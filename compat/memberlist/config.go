@@ -238,10 +238,10 @@ func DefaultLocalConfig() *Config {
 
 // BuildVsnArray returns the versions in the order in which they are sent:
 // protocol min, max and spoken, then the delegate's.
-func (conf *Config) BuildVsnArray() []uint8 {
+func (c *Config) BuildVsnArray() []uint8 {
 	return []uint8{
-		ProtocolVersionMin, ProtocolVersionMax, conf.ProtocolVersion,
-		conf.DelegateProtocolMin, conf.DelegateProtocolMax, conf.DelegateProtocolVersion,
+		ProtocolVersionMin, ProtocolVersionMax, c.ProtocolVersion,
+		c.DelegateProtocolMin, c.DelegateProtocolMax, c.DelegateProtocolVersion,
 	}
 }
 
