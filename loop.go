@@ -95,7 +95,9 @@ func (n *Node) perform(rd swim.Ready) (o outcome) {
 		}
 	}
 	for _, s := range rd.Streams {
-		n.work.Go(func() { n.exchange(s) })
+		if !n.closed { // a callback's answer may come while Close waits for the work to end
+			n.work.Go(func() { n.exchange(s) })
+		}
 	}
 	if len(rd.Events) > 0 {
 		n.plane.members(rd.Events)

@@ -44,6 +44,7 @@ type Node struct {
 	watchers []*watcher
 	waits    map[uint64]chan swim.Done // for which push/pull or ping
 	left     chan struct{}             // closed when a leave is done
+	closed   bool                      // nothing is to be begun any more
 	sealed   []byte                    // buffer for outgoing packets
 
 	metas map[string]detachedMeta // metadata that came as records
@@ -159,6 +160,9 @@ func (n *Node) Close() error {
 		return nil
 	}
 	n.cancel()
+	n.mu.Lock()
+	n.closed = true
+	n.mu.Unlock()
 	n.timer.Stop()
 	err := n.transport.Close()
 	n.plane.close()

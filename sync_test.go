@@ -15,7 +15,7 @@ import (
 // that are there.
 func still(c *Config) {
 	c.ProbeInterval, c.GossipInterval, c.ReconnectInterval = 0, 0, 0
-	c.PushPullInterval = 20 * time.Millisecond
+	c.PushPullInterval = 50 * time.Millisecond
 	c.SelectTargets = func(all []Member) (selected []Member, preferred *Member) {
 		return slices.DeleteFunc(slices.Clone(all), func(m Member) bool { return m.Name[0] != 'n' }), nil
 	}
@@ -84,7 +84,7 @@ func TestSyncOverSockets(t *testing.T) {
 				still(c)
 				change(c)
 			})
-			const members = 2000
+			const members = 1000
 			teach(t, nodes[0], members, 1, 1)
 			until(t, "told of all", func() bool { return knows(nodes[1], members, 1, 1) })
 			teach(t, nodes[1], members, 40, 2)
