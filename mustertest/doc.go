@@ -23,6 +23,9 @@
 // minute to notice a failure takes some milliseconds of the test's. Make the
 // network inside the bubble. Without one everything works in real time.
 //
+// Seeds, and what is given to Join, should be addresses ([Network.Addr]): a host
+// name is looked up for real, which a bubble does not allow.
+//
 // # Chance
 //
 // What happens to the packets of a link depends on the network's seed, the
