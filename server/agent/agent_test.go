@@ -244,7 +244,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"POST", "/v1/meta", `{"meta":`, 400, "request body"},
 		{"POST", "/v1/meta", `{"mata":"x"}`, 400, "mata"},
 		{"POST", "/v1/meta", `{"meta":"x"}{}`, 400, "more than one"},
-		{"POST", "/v1/meta", `{"meta":"` + strings.Repeat("x", 513) + `"}`, 413, "meta"},
+		{"POST", "/v1/meta", `{"meta":"` + strings.Repeat("x", muster.MetaMax+1) + `"}`, 413, "meta"},
 		{"POST", "/v1/meta", `{"meta":"` + strings.Repeat("x", maxBody) + `"}`, 413, "exceeds"},
 		{"POST", "/v1/join", `{"addrs":[]}`, 400, "empty"},
 		{"POST", "/v1/send", `{"to":"nobody","payload":"x"}`, 404, "nobody"},
@@ -331,7 +331,7 @@ func TestStartLeavesNothingBehind(t *testing.T) {
 		checkBindError(t, opts, "--bind", opts.API)
 
 		opts.Config.Bind = "127.0.0.1:0"
-		opts.Config.Meta = make([]byte, 513)
+		opts.Config.Meta = make([]byte, muster.MetaMax+1)
 		if _, err := Start(opts); !errors.Is(err, muster.ErrConfig) {
 			t.Errorf("starting with too much metadata: %v, want ErrConfig", err)
 		}

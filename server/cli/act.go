@@ -59,7 +59,8 @@ func metaCommand() *cobra.Command {
 		Args:  args(cobra.ExactArgs(1)),
 		Example: `  muster meta '{"role":"web","weight":3}'
   muster meta ''`,
-		Long: `Meta replaces the agent's metadata, at most 512 bytes, and tells the cluster.`,
+		Long: `Meta replaces the agent's metadata, at most 1 MiB, and tells the cluster. memberlist
+members see up to 512 bytes of it, or none.`,
 	}
 	addr, output := apiFlag(cmd.Flags()), outputFlag(cmd)
 	cmd.RunE = ask(addr, func(ctx context.Context, cmd *cobra.Command, c *api.Client, args []string) error {

@@ -61,7 +61,7 @@ func (f *agentFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.keyFile, "key-file", "", "`FILE` of keys, one in base64 per line, the first in use; keep it mode 0600")
 	fs.StringArrayVar(&f.keys, "key", nil, "`BASE64` key; repeatable, the first in use; other users can see it: prefer --key-file")
 	f.profile = choiceFlag(cmd, "profile", "", "timing for this kind of network", "lan", "wan", "local")
-	fs.StringVar(&f.meta, "meta", "", "`STRING` told to all members about this one, at most 512 bytes")
+	fs.StringVar(&f.meta, "meta", "", "`STRING` told to all members about this one, at most 1 MiB; beyond 512 bytes to muster members only")
 	fs.StringVar(&f.api, "api", api.DefaultAddr, "`HOST:PORT` for the HTTP API; port 0 picks one")
 	fs.BoolVar(&f.noCompression, "no-compression", false, "send without compression")
 	f.logLevel = choiceFlag(cmd, "log-level", "", "least level logged", "info", "debug", "warn", "error")

@@ -50,7 +50,7 @@ func TestExitCodes(t *testing.T) {
 		{"agent --key " + secret, ExitUsage, "a key has 12 bytes"},
 		{"agent --key-file /does/not/exist", ExitUsage, "key file"},
 		{"agent --bind nonsense:x", ExitUsage, "nonsense:x"},
-		{"agent --meta " + strings.Repeat("x", 513), ExitUsage, "512"},
+		{"agent --meta " + strings.Repeat("x", 1<<20+1), ExitUsage, "1048576"},
 		{"key add " + secret, ExitUsage, "a key has 12 bytes"},
 
 		{"members nobody db-1 --api " + s.addr, ExitNotFound, `no member named "nobody"`},
