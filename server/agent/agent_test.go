@@ -110,11 +110,13 @@ func TestTwoAgents(t *testing.T) {
 	b := run(t, opts)
 
 	var kinds []string
-	watched := make(chan error, 1)
+	watched, begun := make(chan error, 1), make(chan struct{})
 	go func() {
 		watched <- a.Events(ctx, func(e api.Event) error {
 			if e.Member.Name == "b" {
-				kinds = append(kinds, e.Kind+" "+e.Member.State+" "+e.Member.Meta)
+				if kinds = append(kinds, e.Kind+" "+e.Member.State+" "+e.Member.Meta); len(kinds) == 1 {
+					close(begun)
+				}
 			}
 			return nil
 		})
@@ -126,6 +128,11 @@ func TestTwoAgents(t *testing.T) {
 	eventually(t, func() error {
 		return errors.Join(a.sees("b", "alive", "from the start"), b.sees("a", "alive", ""))
 	})
+	select {
+	case <-begun: // only then does the stream tell of what changes
+	case <-time.After(10 * time.Second):
+		t.Fatal("the event stream does not begin")
+	}
 	if err := b.SetMeta(ctx, "changed"); err != nil {
 		t.Error(err)
 	}
