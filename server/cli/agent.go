@@ -72,7 +72,7 @@ func (f *agentFlags) register(cmd *cobra.Command) {
 }
 
 func runAgent(cmd *cobra.Command, f agentFlags, std Streams) error {
-	log := newLogger(std.Err, f.logLevel.value, f.logFormat.value)
+	log := newLogger(std.Err, f.logLevel.value, f.logFormat.value, new(slog.LevelVar))
 	cfg, err := f.config(log)
 	if err != nil {
 		return usage(cmd, err)
@@ -163,10 +163,11 @@ func (r readyLine) print(w io.Writer, output string) error {
 }
 
 // newLogger logs text for a person at a terminal and JSON for a collector.
-func newLogger(w io.Writer, level, format string) *slog.Logger {
-	var opts slog.HandlerOptions
+// What is logged may be changed by way of least, which is set to level.
+func newLogger(w io.Writer, level, format string, least *slog.LevelVar) *slog.Logger {
 	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
-	opts.Level = levels[level]
+	least.Set(levels[level])
+	opts := slog.HandlerOptions{Level: least}
 	if format == "text" || format == "auto" && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, &opts))
 	}

@@ -38,7 +38,12 @@ func Main(ctx context.Context, args []string, std Streams) int {
 func newRoot(std Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use: "muster",
-		Example: `  # three members on one machine
+		Example: `  # a service registry for Nacos clients, at 8848 and 9848, and what is in it
+  muster server
+  muster instance register orders 10.0.0.5:8080
+  muster instance list orders
+
+  # three members on one machine
   muster agent --name a --bind 127.0.0.1:7946 --api 127.0.0.1:7373
   muster agent --name b --bind 127.0.0.1:0 --api 127.0.0.1:0 --join 127.0.0.1:7946
   muster agent --name c --bind 127.0.0.1:0 --api 127.0.0.1:0 --join 127.0.0.1:7946
@@ -46,8 +51,9 @@ func newRoot(std Streams) *cobra.Command {
   # who is there, and what happens
   muster members
   muster events`,
-		Long: `muster runs a member of a cluster, and asks running members what they see.
-Its members and those of hashicorp/memberlist share one cluster.`,
+		Long: `muster runs a service registry that Nacos clients work with, or a member of a
+cluster, and asks those that run. Its members and those of hashicorp/memberlist
+share one cluster.`,
 		SilenceErrors: true, // report prints them
 		SilenceUsage:  true, // an error has a hint instead
 		Args:          unknownCommand,
@@ -61,7 +67,8 @@ Its members and those of hashicorp/memberlist share one cluster.`,
 	root.SetUsageTemplate(usageTemplate)
 	root.SetHelpTemplate(helpTemplate)
 	root.AddGroup(
-		&cobra.Group{ID: "run", Title: "Run a member:"},
+		&cobra.Group{ID: "run", Title: "Run a server or a member:"},
+		&cobra.Group{ID: "registry", Title: "Ask a running server:"},
 		&cobra.Group{ID: "look", Title: "Look at a running agent:"},
 		&cobra.Group{ID: "act", Title: "Make a running agent do something:"},
 	)
@@ -71,7 +78,8 @@ Its members and those of hashicorp/memberlist share one cluster.`,
 			root.AddCommand(c)
 		}
 	}
-	add("run", agentCommand(std), keygenCommand())
+	add("run", serverCommand(std), agentCommand(std), keygenCommand())
+	add("registry", serviceCommand(), instanceCommand(), namespaceCommand(), clientCommand(), memberCommand(), raftCommand(std))
 	add("look", membersCommand(), eventsCommand(), messagesCommand(), statsCommand())
 	add("act", joinCommand(), leaveCommand(), metaCommand(), broadcastCommand(std), sendCommand(std), keyCommand(std))
 	root.AddCommand(versionCommand())

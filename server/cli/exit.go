@@ -22,11 +22,11 @@ const (
 	ExitOK          = 0
 	ExitFailed      = 1 // the command was understood, and did not work
 	ExitUsage       = 2 // the command line or the environment is wrong; nothing was done
-	ExitNotFound    = 3 // the member or key that was named does not exist
-	ExitUnreachable = 4 // no agent answers at --api, or it went away
+	ExitNotFound    = 3 // what was named does not exist
+	ExitUnreachable = 4 // nobody answers at --server or --api, or went away
 )
 
-const exitHelp = `Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 agent unreachable.`
+const exitHelp = `Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 server or agent unreachable.`
 
 // failure is an error that knows its exit code and what to try next.
 type failure struct {
@@ -61,12 +61,22 @@ func classify(err error) failure {
 		f    *failure
 		bind *agent.BindError
 		said *api.Error
+		// What the server finds wrong with its ports and its directory.
+		hinting interface {
+			error
+			Hint() string
+		}
 	)
+	if f, ok := classifyAdmin(err); ok {
+		return f
+	}
 	switch {
 	case errors.As(err, &f):
 		return *f
 	case errors.As(err, &bind):
 		return failure{code: ExitFailed, hint: bind.Hint()}
+	case errors.As(err, &hinting):
+		return failure{code: ExitFailed, hint: hinting.Hint()}
 	case errors.Is(err, muster.ErrConfig):
 		return failure{code: ExitUsage, hint: `"muster agent --help" shows the flags`}
 	case errors.As(err, &said) && said.Status == http.StatusNotFound:

@@ -37,7 +37,7 @@ func TestExitCodes(t *testing.T) {
 		code int
 		says string // on standard error, which also has a hint
 	}{
-		{"membres", ExitUsage, `did you mean "members"?`},
+		{"membres", ExitUsage, `did you mean "member"?`},
 		{"frobnicate", ExitUsage, `unknown command "frobnicate"`},
 		{"key frobnicate", ExitUsage, `unknown command "frobnicate"`},
 		{"members --bogus", ExitUsage, "unknown flag: --bogus"},

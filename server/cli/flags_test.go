@@ -160,7 +160,7 @@ func TestLogFormat(t *testing.T) {
 		{"warn", "text", ""},
 	} {
 		var out bytes.Buffer
-		newLogger(&out, tt.level, tt.format).Info("hello")
+		newLogger(&out, tt.level, tt.format, new(slog.LevelVar)).Info("hello")
 		if !strings.Contains(out.String(), tt.want) || (tt.want == "") != (out.Len() == 0) {
 			t.Errorf("level %s as %s logs %q, want %q", tt.level, tt.format, &out, tt.want)
 		}

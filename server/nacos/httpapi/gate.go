@@ -1,0 +1,133 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/musterhq/muster/server/nacos"
+	"github.com/musterhq/muster/server/nacos/codes"
+	"github.com/musterhq/muster/server/registry"
+)
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.inFlight <- struct{}{}:
+		defer func() { <-s.inFlight }()
+	default:
+		writeBytes(w, http.StatusServiceUnavailable, "text/plain;charset=UTF-8", []byte("server is overloaded, please try again later!"))
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// serve makes the http.Handler of a route.
+func (s *Server) serve(rt *route, name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		begin := time.Now()
+		status := s.do(w, r, rt)
+		s.opts.Requests(name, status, time.Since(begin))
+	}
+}
+
+func (s *Server) do(w http.ResponseWriter, r *http.Request, rt *route) int {
+	if status, text := s.closed(r, rt); status != 0 {
+		return writeBytes(w, status, "text/plain;charset=UTF-8", []byte(text))
+	}
+	q, err := s.parse(w, r)
+	if err == nil {
+		err = s.check(q, rt)
+	}
+	if err != nil {
+		return s.writeError(w, rt.style, err)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.opts.Timeout)
+	defer cancel()
+	q.Request = r.WithContext(ctx)
+	if rt.client != nil {
+		if elsewhere := s.opts.Route(rt.client(q)); elsewhere != nil {
+			elsewhere.ServeHTTP(w, r)
+			return http.StatusOK
+		}
+	}
+	v, err := rt.handle(s, q)
+	if err != nil {
+		return s.writeError(w, rt.style, err)
+	}
+	return s.write(w, rt.style, v)
+}
+
+// closed says with which status and text a request is turned away, because of
+// what this server is, or what an operator has said of the path.
+func (s *Server) closed(r *http.Request, rt *route) (status int, text string) {
+	sw := s.reg.Switches()
+	for prefix, status := range sw.LimitedURLs {
+		if strings.HasPrefix(r.URL.Path, prefix) {
+			return status, ""
+		}
+	}
+	if rt.always {
+		return 0, ""
+	}
+	is := s.reg.Status()
+	read := r.Method == http.MethodGet
+	switch {
+	case is == "UP", is == "WRITE_ONLY" && !read, is == "READ_ONLY" && read:
+		return 0, ""
+	}
+	return http.StatusServiceUnavailable, "server is " + is + " now, please try again later!"
+}
+
+// check asks whether the caller may.
+func (s *Server) check(q *request, rt *route) error {
+	if rt.free || !s.opts.Access.Enabled() {
+		return nil
+	}
+	name := q.text("serviceName", "")
+	key := registry.Key(q.namespace(), q.text("groupName", ""), name)
+	res := nacos.Resource{Namespace: key.Namespace, Group: key.Group, Name: key.Name, Type: rt.kind, Admin: rt.admin}
+	action := nacos.Read
+	if q.Method != http.MethodGet {
+		action = nacos.Write
+	}
+	if rt.action != "" {
+		action = rt.action
+	}
+	return s.opts.Access.Check(q.Context(), q.credentials(), res, action)
+}
+
+func (q *request) credentials() nacos.Credentials {
+	token := q.text("accessToken", "")
+	if token == "" {
+		token = q.Header.Get("accessToken")
+	}
+	if bearer, ok := strings.CutPrefix(q.Header.Get("Authorization"), "Bearer "); ok && token == "" {
+		token = bearer
+	}
+	return nacos.Credentials{
+		Token: token, User: q.text("username", ""), Password: q.text("password", ""), RemoteAddr: q.caller(),
+	}
+}
+
+// notThere answers for all other paths. Nothing is done by a route that is
+// not there, and none answers as if.
+func (s *Server) notThere(w http.ResponseWriter, r *http.Request) {
+	path := strings.TrimPrefix(r.URL.Path, s.opts.ContextPath)
+	text := "no such api:" + r.Method + ":" + r.URL.Path
+	status := 0
+	switch {
+	case known(path): // Nacos has it
+		if strings.HasPrefix(path, "/v1/") {
+			status = writeBytes(w, codes.Unimplemented.HTTP, "text/plain;charset=UTF-8", []byte("caused: "+text+" is not implemented;"))
+		} else {
+			status = s.writeError(w, result, codes.Unimplemented.With(text+" is not implemented"))
+		}
+	case strings.HasPrefix(path, "/v1/ns/"):
+		status = writeBytes(w, http.StatusNotImplemented, "text/plain;charset=UTF-8", []byte(text))
+	default:
+		status = s.writeError(w, result, codes.NotFound.With(text))
+	}
+	s.opts.Requests("none", status, 0)
+}

@@ -1,0 +1,228 @@
+package httpapi
+
+import "github.com/musterhq/muster/server/nacos"
+
+// routes are all that is answered. They are in one place so that one sees
+// what there is; docs/nacos.md says what there is not.
+var routes []route
+
+func init() {
+	for _, t := range [][]route{namingV1, namingV2, namingV3, coreRoutes, namespaceRoutes, loginRoutes, userRoutes, configRoutes, otherRoutes} {
+		routes = append(routes, t...)
+	}
+}
+
+var namingV1 = []route{
+	{methods: "POST", path: "/v1/ns/instance", handle: (*Server).registerInstance, client: instanceClient},
+	{methods: "DELETE", path: "/v1/ns/instance", handle: (*Server).deregisterInstance, client: instanceClient},
+	{methods: "PUT", path: "/v1/ns/instance", handle: (*Server).updateInstance},
+	{methods: "PATCH", path: "/v1/ns/instance", handle: (*Server).patchInstance},
+	{methods: "GET", path: "/v1/ns/instance", handle: (*Server).instanceDetail},
+	{methods: "GET", path: "/v1/ns/instance/list", handle: (*Server).listInstances},
+	{methods: "PUT", path: "/v1/ns/instance/beat", handle: (*Server).beat, client: beatClient},
+	{methods: anyMethod, path: "/v1/ns/instance/statuses", handle: (*Server).statuses, action: nacos.Read},
+	{methods: "PUT", path: "/v1/ns/instance/metadata/batch", handle: (*Server).updateBatch},
+	{methods: "DELETE", path: "/v1/ns/instance/metadata/batch", handle: (*Server).deleteBatch},
+	{methods: "POST", path: "/v1/ns/service", handle: (*Server).createService},
+	{methods: "PUT", path: "/v1/ns/service", handle: (*Server).updateServiceV1},
+	{methods: "DELETE", path: "/v1/ns/service", handle: (*Server).deleteService},
+	{methods: "GET", path: "/v1/ns/service", handle: (*Server).serviceV1},
+	{methods: "GET", path: "/v1/ns/service/list", handle: (*Server).serviceListV1},
+	{methods: anyMethod, path: "/v1/ns/service/names", handle: (*Server).serviceNames, action: nacos.Read},
+	{methods: "GET", path: "/v1/ns/service/subscribers", handle: (*Server).subscribersV1},
+	{methods: "GET", path: "/v1/ns/service/selector/types", handle: (*Server).selectorTypes, style: rest},
+	{methods: "GET", path: "/v1/ns/catalog/services", handle: (*Server).catalogServices},
+	{methods: "GET", path: "/v1/ns/catalog/service", handle: (*Server).catalogService},
+	{methods: anyMethod, path: "/v1/ns/catalog/instances", handle: (*Server).catalogInstances, action: nacos.Read},
+	{methods: "PUT", path: "/v1/ns/cluster", handle: (*Server).setCluster},
+	{methods: anyMethod, path: "/v1/ns/health/server", handle: (*Server).healthText, free: true, always: true},
+	{methods: "PUT", path: "/v1/ns/health", handle: (*Server).setHealth},
+	{methods: "PUT", path: "/v1/ns/health/instance", handle: (*Server).setHealth},
+	{methods: "GET", path: "/v1/ns/health/checkers", handle: (*Server).checkers},
+	{methods: "GET", path: "/v1/ns/operator/metrics", handle: (*Server).metrics, free: true, always: true},
+	{methods: "GET", path: "/v1/ns/operator/switches", handle: (*Server).switches, always: true},
+	{methods: "PUT", path: "/v1/ns/operator/switches", handle: (*Server).setSwitch, admin: true, always: true},
+	{methods: anyMethod, path: "/v1/ns/operator/push/state", handle: (*Server).pushState, action: nacos.Read},
+	{methods: "GET", path: "/v1/ns/operator/distro/client", handle: (*Server).responsible},
+	{methods: "PUT", path: "/v1/ns/operator/log", handle: (*Server).setLog, admin: true},
+	{methods: "GET", path: "/v1/ns/raft/state", handle: (*Server).raftState, always: true},
+	{methods: "GET", path: "/v1/ns/raft/leader", handle: (*Server).raftLeader, always: true},
+	{methods: "GET", path: "/v1/ns/raft/peer", handle: (*Server).raftPeer, always: true},
+}
+
+var namingV2 = []route{
+	{methods: "POST", path: "/v2/ns/instance", style: result, handle: (*Server).registerInstance, client: instanceClient},
+	{methods: "DELETE", path: "/v2/ns/instance", style: result, handle: (*Server).deregisterInstance, client: instanceClient},
+	{methods: "PUT", path: "/v2/ns/instance", style: result, handle: (*Server).updateInstance},
+	{methods: "PATCH", path: "/v2/ns/instance", handle: (*Server).patchInstance},
+	{methods: "GET", path: "/v2/ns/instance", style: result, handle: (*Server).instanceDetail},
+	{methods: "GET", path: "/v2/ns/instance/list", style: result, handle: (*Server).listInstances},
+	{methods: "PUT", path: "/v2/ns/instance/beat", handle: (*Server).beat, client: beatClient},
+	{methods: anyMethod, path: "/v2/ns/instance/statuses/{key}", handle: (*Server).statuses, action: nacos.Read},
+	{methods: "PUT", path: "/v2/ns/instance/metadata/batch", style: result, handle: (*Server).updateBatch},
+	{methods: "DELETE", path: "/v2/ns/instance/metadata/batch", style: result, handle: (*Server).deleteBatch},
+	{methods: "POST", path: "/v2/ns/service", style: result, handle: (*Server).createService},
+	{methods: "PUT", path: "/v2/ns/service", style: result, handle: (*Server).updateService},
+	{methods: "DELETE", path: "/v2/ns/service", style: result, handle: (*Server).deleteService},
+	{methods: "GET", path: "/v2/ns/service", style: result, handle: (*Server).serviceDetail},
+	{methods: "GET", path: "/v2/ns/service/list", style: result, handle: (*Server).serviceListV2},
+	{methods: anyMethod, path: "/v2/ns/catalog/instances", style: result, handle: (*Server).catalogInstancesV2, action: nacos.Read},
+	{methods: "PUT", path: "/v2/ns/health", style: result, handle: (*Server).setHealth},
+	{methods: "PUT", path: "/v2/ns/health/instance", style: result, handle: (*Server).setHealth},
+	{methods: "GET", path: "/v2/ns/operator/switches", style: result, handle: (*Server).switches, always: true},
+	{methods: "PUT", path: "/v2/ns/operator/switches", style: result, handle: (*Server).setSwitch, admin: true, always: true},
+	{methods: "GET", path: "/v2/ns/operator/metrics", style: result, handle: (*Server).metrics, free: true, always: true},
+	{methods: "GET", path: "/v2/ns/client/list", style: result, handle: (*Server).clientList, admin: true},
+	{methods: "GET", path: "/v2/ns/client", style: result, handle: (*Server).clientDetail, admin: true},
+	{methods: "GET", path: "/v2/ns/client/publish/list", style: result, handle: (*Server).clientPublished, admin: true},
+	{methods: "GET", path: "/v2/ns/client/subscribe/list", style: result, handle: (*Server).clientSubscribed, admin: true},
+	{methods: "GET", path: "/v2/ns/client/service/publisher/list", style: result, handle: (*Server).publishers, admin: true},
+	{methods: "GET", path: "/v2/ns/client/service/subscriber/list", style: result, handle: (*Server).subscribed, admin: true},
+}
+
+var namingV3 = []route{
+	{methods: "POST", path: "/v3/client/ns/instance", style: result, handle: (*Server).registerOrBeat, client: instanceClient},
+	{methods: "DELETE", path: "/v3/client/ns/instance", style: result, handle: (*Server).deregisterInstance, client: instanceClient},
+	{methods: "GET", path: "/v3/client/ns/instance/list", style: result, handle: (*Server).listV3},
+
+	{methods: "POST", path: "/v3/admin/ns/instance", style: result, handle: (*Server).registerInstance, client: instanceClient, admin: true},
+	{methods: "DELETE", path: "/v3/admin/ns/instance", style: result, handle: (*Server).deregisterInstance, client: instanceClient, admin: true},
+	{methods: "PUT", path: "/v3/admin/ns/instance", style: result, handle: (*Server).updateInstance, admin: true},
+	{methods: "PUT", path: "/v3/admin/ns/instance/partial", style: result, handle: (*Server).patchInstance, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/instance", style: result, handle: (*Server).instanceV3, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/instance/list", style: result, handle: (*Server).listV3, admin: true},
+	{methods: "PUT", path: "/v3/admin/ns/instance/metadata/batch", style: result, handle: (*Server).updateBatch, admin: true},
+	{methods: "DELETE", path: "/v3/admin/ns/instance/metadata/batch", style: result, handle: (*Server).deleteBatch, admin: true},
+	{methods: "POST", path: "/v3/admin/ns/service", style: result, handle: (*Server).createService, admin: true},
+	{methods: "PUT", path: "/v3/admin/ns/service", style: result, handle: (*Server).updateService, admin: true},
+	{methods: "DELETE", path: "/v3/admin/ns/service", style: result, handle: (*Server).deleteService, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/service", style: result, handle: (*Server).serviceDetail, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/service/list", style: result, handle: (*Server).serviceListV3, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/service/subscribers", style: result, handle: (*Server).subscribersV3, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/service/selector/types", style: result, handle: (*Server).selectorTypes, admin: true},
+	{methods: "PUT", path: "/v3/admin/ns/cluster", style: result, handle: (*Server).setCluster, admin: true},
+	{methods: "PUT", path: "/v3/admin/ns/health/instance", style: result, handle: (*Server).setHealth, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/health/checkers", style: result, handle: (*Server).checkers, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/ops/switches", style: result, handle: (*Server).switches, admin: true, always: true},
+	{methods: "PUT", path: "/v3/admin/ns/ops/switches", style: result, handle: (*Server).setSwitch, admin: true, always: true},
+	{methods: "GET", path: "/v3/admin/ns/ops/metrics", style: result, handle: (*Server).metrics, admin: true, always: true},
+	{methods: "PUT", path: "/v3/admin/ns/ops/log", style: result, handle: (*Server).setLog, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/client/list", style: result, handle: (*Server).clientList, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/client", style: result, handle: (*Server).clientDetail, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/client/publish/list", style: result, handle: (*Server).clientPublished, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/client/subscribe/list", style: result, handle: (*Server).clientSubscribed, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/client/service/publisher/list", style: result, handle: (*Server).publishers, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/client/service/subscriber/list", style: result, handle: (*Server).subscribed, admin: true},
+	{methods: "GET", path: "/v3/admin/ns/client/distro", style: result, handle: (*Server).responsible, admin: true},
+
+	{methods: "POST", path: "/v3/console/ns/service", style: result, handle: (*Server).createService, admin: true},
+	{methods: "PUT", path: "/v3/console/ns/service", style: result, handle: (*Server).updateService, admin: true},
+	{methods: "DELETE", path: "/v3/console/ns/service", style: result, handle: (*Server).deleteService, admin: true},
+	{methods: "GET", path: "/v3/console/ns/service", style: result, handle: (*Server).serviceDetail, admin: true},
+	{methods: "GET", path: "/v3/console/ns/service/list", style: result, handle: (*Server).serviceListV3, admin: true},
+	{methods: "GET", path: "/v3/console/ns/service/subscribers", style: result, handle: (*Server).subscribersV3, admin: true},
+	{methods: "GET", path: "/v3/console/ns/service/selector/types", style: result, handle: (*Server).selectorTypes, admin: true},
+	{methods: "PUT", path: "/v3/console/ns/service/cluster", style: result, handle: (*Server).setCluster, admin: true},
+	{methods: anyMethod, path: "/v3/console/ns/instance/list", style: result, handle: (*Server).consoleInstances, admin: true, action: nacos.Read},
+	{methods: "PUT", path: "/v3/console/ns/instance", style: result, handle: (*Server).updateInstance, admin: true},
+}
+
+var coreRoutes = []route{
+	{methods: "GET", path: "/v1/core/cluster/self", style: rest, handle: (*Server).self, always: true},
+	{methods: "GET", path: "/v1/core/cluster/nodes", style: rest, handle: (*Server).members, always: true},
+	{methods: "GET", path: "/v1/core/cluster/simple/nodes", style: rest, handle: (*Server).simpleMembers, always: true},
+	{methods: "GET", path: "/v1/core/cluster/health", style: rest, handle: (*Server).selfHealth, always: true, free: true},
+	{methods: "POST", path: "/v1/core/ops/raft", style: rest, handle: (*Server).raftOps, admin: true, always: true},
+	{methods: "GET", path: "/v1/core/ops/idInfo", style: rest, handle: (*Server).idsV1, admin: true},
+	{methods: "PUT", path: "/v1/core/ops/log", handle: (*Server).setLog, admin: true},
+
+	{methods: "GET", path: "/v2/core/cluster/node/self", style: result, handle: (*Server).self, always: true},
+	{methods: "GET", path: "/v2/core/cluster/node/list", style: result, handle: (*Server).members, always: true},
+	{methods: "GET", path: "/v2/core/cluster/node/self/health", style: result, handle: (*Server).selfHealth, always: true, free: true},
+	{methods: "POST", path: "/v2/core/ops/raft", style: rest, handle: (*Server).raftOps, admin: true, always: true},
+	{methods: "GET", path: "/v2/core/ops/ids", style: rest, handle: (*Server).ids, admin: true},
+	{methods: "PUT", path: "/v2/core/ops/log", style: rest, handle: (*Server).setLog, admin: true},
+	{methods: "GET", path: "/v2/core/loader/current", handle: (*Server).currentClients, admin: true},
+	{methods: "GET", path: "/v2/core/loader/reloadCurrent", handle: (*Server).reloadCurrent, admin: true, action: nacos.Write},
+	{methods: "GET", path: "/v2/core/loader/reloadClient", handle: (*Server).reloadClient, admin: true, action: nacos.Write},
+	{methods: "GET", path: "/v2/core/loader/smartReloadCluster", handle: (*Server).smartReload, admin: true, action: nacos.Write},
+	{methods: "GET", path: "/v2/core/loader/cluster", handle: (*Server).loaderMetrics, admin: true},
+
+	{methods: "GET", path: "/v3/admin/core/cluster/node/self", style: result, handle: (*Server).self, admin: true, always: true},
+	{methods: "GET", path: "/v3/admin/core/cluster/node/list", style: result, handle: (*Server).members, admin: true, always: true},
+	{methods: "GET", path: "/v3/admin/core/cluster/node/self/health", style: result, handle: (*Server).selfHealth, free: true, always: true},
+	{methods: "GET", path: "/v3/console/core/cluster/nodes", style: result, handle: (*Server).members, admin: true, always: true},
+	{methods: "POST", path: "/v3/admin/core/ops/raft", style: result, handle: (*Server).raftOps, admin: true, always: true},
+	{methods: "GET", path: "/v3/admin/core/ops/ids", style: result, handle: (*Server).ids, admin: true},
+	{methods: "PUT", path: "/v3/admin/core/ops/log", style: result, handle: (*Server).setLog, admin: true},
+	{methods: "GET", path: "/v3/admin/core/loader/current", style: result, handle: (*Server).currentClients, admin: true},
+	{methods: "POST", path: "/v3/admin/core/loader/reloadCurrent", style: result, handle: (*Server).reloadCurrent, admin: true},
+	{methods: "POST", path: "/v3/admin/core/loader/reloadClient", style: result, handle: (*Server).reloadClient, admin: true},
+	{methods: "POST", path: "/v3/admin/core/loader/smartReloadCluster", style: result, handle: (*Server).smartReload, admin: true},
+	{methods: "GET", path: "/v3/admin/core/loader/cluster", style: result, handle: (*Server).loaderMetrics, admin: true},
+
+	{methods: "GET", path: "/v1/console/health/liveness", handle: (*Server).livenessV1, free: true, always: true},
+	{methods: "GET", path: "/v1/console/health/readiness", handle: (*Server).readinessV1, free: true, always: true},
+	{methods: "GET", path: "/v2/console/health/liveness", style: result, handle: (*Server).liveness, free: true, always: true},
+	{methods: "GET", path: "/v2/console/health/readiness", style: result, handle: (*Server).readiness, free: true, always: true},
+	{methods: "GET", path: "/v3/console/health/liveness", style: result, handle: (*Server).liveness, free: true, always: true},
+	{methods: "GET", path: "/v3/console/health/readiness", style: result, handle: (*Server).readiness, free: true, always: true},
+	{methods: "GET", path: "/v3/admin/core/state/liveness", style: result, handle: (*Server).liveness, free: true, always: true},
+	{methods: "GET", path: "/v3/admin/core/state/readiness", style: result, handle: (*Server).readiness, free: true, always: true},
+	{methods: "GET", path: "/v3/admin/core/state", style: result, handle: (*Server).state, free: true, always: true},
+	{methods: "GET", path: "/v1/console/server/state", handle: (*Server).state, free: true, always: true},
+	{methods: "GET", path: "/v3/console/server/state", handle: (*Server).state, free: true, always: true},
+	{methods: "GET", path: "/v1/console/server/announcement", style: rest, handle: (*Server).announcement, free: true, always: true},
+	{methods: "GET", path: "/v3/console/server/announcement", style: result, handle: (*Server).announcement, free: true, always: true},
+}
+
+var namespaceRoutes = []route{
+	{methods: "GET", path: "/v1/console/namespaces", style: rest, handle: (*Server).namespacesV1, kind: "console"},
+	{methods: "POST", path: "/v1/console/namespaces", handle: (*Server).createNamespaceV1, kind: "console", admin: true},
+	{methods: "PUT", path: "/v1/console/namespaces", handle: (*Server).updateNamespaceV1, kind: "console", admin: true},
+	{methods: "DELETE", path: "/v1/console/namespaces", handle: (*Server).deleteNamespaceV1, kind: "console", admin: true},
+
+	{methods: "GET", path: "/v2/console/namespace/list", style: result, handle: (*Server).namespaceList, kind: "console"},
+	{methods: "GET", path: "/v2/console/namespace", style: result, handle: (*Server).namespaceDetail, kind: "console"},
+	{methods: "POST", path: "/v2/console/namespace", style: result, handle: (*Server).createNamespace, kind: "console", admin: true},
+	{methods: "PUT", path: "/v2/console/namespace", style: result, handle: (*Server).updateNamespace, kind: "console", admin: true},
+	{methods: "DELETE", path: "/v2/console/namespace", style: result, handle: (*Server).deleteNamespace, kind: "console", admin: true},
+
+	{methods: "GET", path: "/v3/admin/core/namespace/list", style: result, handle: (*Server).namespaceList, kind: "console", admin: true},
+	{methods: "GET", path: "/v3/admin/core/namespace", style: result, handle: (*Server).namespaceDetail, kind: "console", admin: true},
+	{methods: "POST", path: "/v3/admin/core/namespace", style: result, handle: (*Server).createNamespace, kind: "console", admin: true},
+	{methods: "PUT", path: "/v3/admin/core/namespace", style: result, handle: (*Server).updateNamespace, kind: "console", admin: true},
+	{methods: "DELETE", path: "/v3/admin/core/namespace", style: result, handle: (*Server).deleteNamespace, kind: "console", admin: true},
+	{methods: "GET", path: "/v3/admin/core/namespace/check", style: result, handle: (*Server).checkNamespace, kind: "console", admin: true},
+	{methods: "GET", path: "/v3/console/core/namespace/list", style: result, handle: (*Server).namespaceList, kind: "console"},
+	{methods: "GET", path: "/v3/console/core/namespace", style: result, handle: (*Server).namespaceDetail, kind: "console"},
+	{methods: "POST", path: "/v3/console/core/namespace", style: result, handle: (*Server).createNamespace, kind: "console", admin: true},
+	{methods: "PUT", path: "/v3/console/core/namespace", style: result, handle: (*Server).updateNamespace, kind: "console", admin: true},
+	{methods: "DELETE", path: "/v3/console/core/namespace", style: result, handle: (*Server).deleteNamespace, kind: "console", admin: true},
+	{methods: "GET", path: "/v3/console/core/namespace/exist", style: result, handle: (*Server).existsNamespace, kind: "console"},
+}
+
+var loginRoutes = []route{
+	{methods: "POST", path: "/v1/auth/login", handle: (*Server).login, free: true, always: true},
+	{methods: "POST", path: "/v1/auth/users/login", handle: (*Server).login, free: true, always: true},
+	{methods: "POST", path: "/v3/auth/user/login", style: result, handle: (*Server).login, free: true, always: true},
+}
+
+var configRoutes = []route{
+	{methods: "GET", path: "/v1/cs/configs", handle: (*Server).noConfig, kind: "config"},
+	{methods: "POST DELETE", path: "/v1/cs/configs", handle: (*Server).refuseConfig, kind: "config"},
+	{methods: "POST", path: "/v1/cs/configs/listener", handle: (*Server).listenConfig, kind: "config", action: nacos.Read},
+	{methods: "GET", path: "/v1/cs/health", handle: (*Server).configHealth, free: true, always: true},
+	{methods: "GET", path: "/v2/cs/config", style: result, handle: (*Server).noConfigV3, kind: "config"},
+	{methods: "POST DELETE", path: "/v2/cs/config", style: result, handle: (*Server).refuseConfig, kind: "config"},
+	{methods: "GET", path: "/v3/client/cs/config", style: result, handle: (*Server).noConfigV3, kind: "config"},
+	{methods: "GET", path: "/v3/admin/cs/config", style: result, handle: (*Server).noConfigV3, kind: "config", admin: true},
+	{methods: "POST DELETE", path: "/v3/admin/cs/config", style: result, handle: (*Server).refuseConfig, kind: "config", admin: true},
+}
+
+var otherRoutes = []route{
+	{methods: "GET", path: "/prometheus", handle: (*Server).targets},
+	{methods: "GET", path: "/prometheus/namespaceId/{namespaceId}", handle: (*Server).targets},
+	{methods: "GET", path: "/prometheus/namespaceId/{namespaceId}/service/{service}", handle: (*Server).targets},
+	{methods: "GET", path: "/serverlist", handle: (*Server).serverList, free: true, always: true},
+}

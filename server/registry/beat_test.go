@@ -1,0 +1,172 @@
+package registry
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// An instance that does not beat is unhealthy after 15 s and gone after 30 s.
+func TestBeatExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, e, _ := newTest(t, Options{})
+		run(t, r)
+		check(t, r.RegisterAddress(demo, inst("10.0.0.1", 1)))
+		time.Sleep(14 * time.Second)
+		want(t, r, demo, "10.0.0.1:1")
+		time.Sleep(2 * time.Second)
+		want(t, r, demo, "10.0.0.1:1!")
+		if e.puts["10.0.0.1:1#true "+demo.String()].Instances[0].Healthy {
+			t.Fatal("the others are not told")
+		}
+		reply, err := r.Beat(demo, "10.0.0.1", 1, nil)
+		if err != nil || !reply.Known || reply.Interval != 5*time.Second {
+			t.Fatal(reply, err)
+		}
+		want(t, r, demo, "10.0.0.1:1")
+		time.Sleep(29 * time.Second)
+		want(t, r, demo, "10.0.0.1:1!")
+		time.Sleep(2 * time.Second)
+		want(t, r, demo, "")
+		if len(e.puts) != 0 || r.Stats().OwnClients != 0 {
+			t.Fatal("it is gone here alone")
+		}
+		if reply, err := r.Beat(demo, "10.0.0.1", 1, nil); err != nil || reply.Known {
+			t.Fatal("a light beat of an unknown instance", reply, err)
+		}
+		full := inst("10.0.0.1", 1)
+		if reply, err := r.Beat(demo, "10.0.0.1", 1, &full); err != nil || !reply.Known {
+			t.Fatal("a full beat of an unknown instance", reply, err)
+		}
+		want(t, r, demo, "10.0.0.1:1")
+	})
+}
+
+// One that beats stays, however long.
+func TestBeatKeeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := newTest(t, Options{})
+		run(t, r)
+		check(t, r.RegisterAddress(demo, inst("10.0.0.1", 1)))
+		rev := r.View(demo).Revision
+		for range 1000 {
+			time.Sleep(5 * time.Second)
+			if reply, err := r.Beat(demo, "10.0.0.1", 1, nil); err != nil || !reply.Known {
+				t.Fatal(reply, err)
+			}
+		}
+		if v := r.View(demo); v.Revision != rev {
+			t.Fatal("a beat is no change")
+		}
+		n := 0
+		r.beats.mu.Lock()
+		defer r.beats.mu.Unlock()
+		for i := range r.beats.slots {
+			n += len(r.beats.slots[i])
+		}
+		if n != 1 {
+			t.Fatalf("%d entries in the wheel for one instance", n)
+		}
+	})
+}
+
+// An instance may say how long it is waited for.
+func TestBeatOverrides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := newTest(t, Options{})
+		run(t, r)
+		i := inst("10.0.0.1", 1)
+		i.Meta = NewMetadata(map[string]string{keyBeatInterval: "1000", keyBeatTimeout: "3000", keyDeleteAfter: "200000"}, "")
+		check(t, r.RegisterAddress(demo, i))
+		if reply, err := r.Beat(demo, "10.0.0.1", 1, nil); err != nil || reply.Interval != time.Second {
+			t.Fatal(reply, err)
+		}
+		time.Sleep(4 * time.Second)
+		want(t, r, demo, "10.0.0.1:1!")
+		time.Sleep(195 * time.Second) // longer than the wheel goes round
+		want(t, r, demo, "10.0.0.1:1!")
+		time.Sleep(2 * time.Second)
+		want(t, r, demo, "")
+
+		// A shorter time than before counts at once.
+		check(t, r.RegisterAddress(demo, inst("10.0.0.1", 1)))
+		check(t, r.RegisterAddress(demo, i))
+		time.Sleep(4 * time.Second)
+		want(t, r, demo, "10.0.0.1:1!")
+	})
+}
+
+// While a server loads, no beat can reach it: what expires does so one period
+// after, at the earliest.
+func TestBeatsPauseWhileLoading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New(Options{Self: "self"})
+		r.Use(&alone{}, &direct{r: r})
+		run(t, r)
+		check(t, r.RegisterAddress(demo, inst("10.0.0.1", 1)))
+		time.Sleep(time.Minute)
+		want(t, r, demo, "10.0.0.1:1")
+		r.Ready(0)
+		time.Sleep(14 * time.Second)
+		want(t, r, demo, "10.0.0.1:1")
+		time.Sleep(2 * time.Second)
+		want(t, r, demo, "10.0.0.1:1!")
+	})
+}
+
+// When another server has become the one to beat at, it takes the instance
+// over with the first beat, and the first one lets go of it in silence.
+func TestBeatTakeover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, ea, _ := newTest(t, Options{Self: "a"})
+		b, eb, _ := newTest(t, Options{Self: "b"})
+		run(t, a)
+		run(t, b)
+		const id = ClientID("10.0.0.1:1#true")
+		entry := string(id) + " " + demo.String()
+		i := inst("10.0.0.1", 1)
+		i.Meta = NewMetadata(map[string]string{"zone": "x"}, "")
+		check(t, a.RegisterAddress(demo, i))
+		check(t, b.ApplyPublication("a", id, demo, ea.puts[entry]))
+
+		time.Sleep(time.Second)
+		if reply, err := b.Beat(demo, "10.0.0.1", 1, nil); err != nil || !reply.Known {
+			t.Fatal(reply, err)
+		}
+		if eb.puts[entry].Instances[0].Meta.Get("zone") != "x" {
+			t.Fatal("metadata is lost")
+		}
+		check(t, a.ApplyPublication("b", id, demo, eb.puts[entry]))
+		for range 20 {
+			time.Sleep(5 * time.Second)
+			if _, err := b.Beat(demo, "10.0.0.1", 1, nil); err != nil {
+				t.Fatal(err)
+			}
+			want(t, a, demo, "10.0.0.1:1")
+			want(t, b, demo, "10.0.0.1:1")
+		}
+		if _, still := ea.puts[entry]; still {
+			t.Fatal("the first server still claims it")
+		}
+	})
+}
+
+// What cannot be told to the others is tried again.
+func TestBeatExpiryIsRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, e, _ := newTest(t, Options{})
+		run(t, r)
+		check(t, r.RegisterAddress(demo, inst("10.0.0.1", 1)))
+		e.mu.Lock()
+		e.fail = errors.New("full")
+		e.mu.Unlock()
+		time.Sleep(time.Minute)
+		want(t, r, demo, "10.0.0.1:1")
+		e.mu.Lock()
+		e.fail = nil
+		e.mu.Unlock()
+		time.Sleep(3 * time.Second)
+		want(t, r, demo, "")
+	})
+}
