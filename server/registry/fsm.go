@@ -89,7 +89,6 @@ func (r *Registry) edit(key ServiceKey, stamp uint64, f func(*Service, *settled)
 	s.mu.Unlock()
 	r.tell(s, first)
 	if last {
-		r.index.changed(-1)
 		r.observer.Removed(s.key)
 	}
 	return nil
@@ -119,8 +118,7 @@ func (r *Registry) place(s *Service, t *settled) (first, last bool) {
 	}
 	s.noteEmpty()
 	if t.deleted && len(s.pubs) == 0 {
-		last = s.listed
-		s.listed, s.kind = false, KindOpen
+		last = s.hide()
 	}
 	t.deleted = false
 	return false, last

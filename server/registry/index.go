@@ -1,9 +1,7 @@
 package registry
 
 import (
-	"cmp"
 	"hash/maphash"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,13 +17,8 @@ type index struct {
 	shards [shardCount]shard
 	names  names
 
-	// lists are the services of each namespace in order, made when somebody
-	// pages through them and dropped when one comes or goes.
-	listsMu sync.Mutex
-	lists   map[string][]*Service
-	version atomic.Uint64 // of what is listed
-	made    uint64        // the version that lists are of
-	count   atomic.Int64  // listed services
+	lists lists
+	count atomic.Int64 // listed services
 }
 
 type shard struct {
@@ -113,38 +106,19 @@ func (x *index) each(f func(*Service) bool) {
 // are not listed. Services that come and go meanwhile may be among them or not.
 func (r *Registry) Each(f func(*Service) bool) { r.index.each(f) }
 
-// changed notes that a service has become listed, or no longer is.
-func (x *index) changed(by int64) {
-	x.count.Add(by)
-	x.version.Add(1)
+// list notes that a service is listed from now on, or no longer.
+func (x *index) list(s *Service, listed bool) {
+	if listed {
+		x.count.Add(1)
+	} else {
+		x.count.Add(-1)
+	}
+	x.lists.note(s, listed)
 }
 
 // Services returns the listed services of a namespace, in order of group and
 // name. The slice is shared: it must not be changed.
-func (r *Registry) Services(namespace string) []*Service {
-	x := &r.index
-	x.listsMu.Lock()
-	defer x.listsMu.Unlock()
-	if v := x.version.Load(); x.lists == nil || x.made != v {
-		x.made = v
-		x.lists = make(map[string][]*Service)
-		x.each(func(s *Service) bool {
-			s.mu.Lock()
-			listed := s.listed
-			s.mu.Unlock()
-			if listed {
-				x.lists[s.key.Namespace] = append(x.lists[s.key.Namespace], s)
-			}
-			return true
-		})
-		for _, l := range x.lists {
-			slices.SortFunc(l, func(a, b *Service) int {
-				return cmp.Or(strings.Compare(a.key.Group, b.key.Group), strings.Compare(a.key.Name, b.key.Name))
-			})
-		}
-	}
-	return x.lists[namespace]
-}
+func (r *Registry) Services(namespace string) []*Service { return r.index.lists.get(namespace) }
 
 // Lookup returns a service that is listed.
 func (r *Registry) Lookup(key ServiceKey) (*Service, bool) {

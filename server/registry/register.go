@@ -147,15 +147,13 @@ func (r *Registry) sweepServices(now time.Time) {
 		s.mu.Lock()
 		removed := false
 		if !s.emptySince.IsZero() && now.Sub(s.emptySince) >= r.emptyAfter {
-			removed = s.listed
-			s.listed, s.kind = false, KindOpen
+			removed = s.hide()
 			if len(s.subscribers) == 0 && s.settled == nil && !s.gone {
 				r.drop(s)
 			}
 		}
 		s.mu.Unlock()
 		if removed {
-			r.index.changed(-1)
 			r.observer.Removed(s.key)
 		}
 		return true

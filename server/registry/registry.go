@@ -136,7 +136,6 @@ func (r *Registry) Linearizable(ctx context.Context) error { return r.persistent
 // tell tells the observer of a change, and of the service's appearance.
 func (r *Registry) tell(s *Service, first bool) {
 	if first {
-		r.index.changed(1)
 		r.observer.Added(s.key)
 	}
 	r.observer.Changed(s)

@@ -181,9 +181,25 @@ func (s *Service) cluster(name string) string {
 	return known
 }
 
-// show marks the service as listed; true if it was not.
+// show makes the service listed, and reports whether it was not. The caller
+// holds s.mu, so that what the lists are told is in order.
 func (s *Service) show() bool {
-	first := !s.listed
+	if s.listed {
+		return false
+	}
 	s.listed = true
-	return first
+	s.reg.index.list(s, true)
+	return true
+}
+
+// hide makes the service listed no more, and reports whether it was. What is
+// registered next may be of the other kind. The caller holds s.mu.
+func (s *Service) hide() bool {
+	s.kind = KindOpen
+	if !s.listed {
+		return false
+	}
+	s.listed = false
+	s.reg.index.list(s, false)
+	return true
 }

@@ -159,7 +159,6 @@ func (r *Registry) replace(key ServiceKey, t *settled) {
 	s.mu.Unlock()
 	r.tell(s, first)
 	if last {
-		r.index.changed(-1)
 		r.observer.Removed(s.key)
 	}
 }
