@@ -2,7 +2,7 @@
 # sense. It needs Go, git and make; race needs a C compiler as well.
 
 GO       ?= go
-MODULES  := . compat compat/memberlist compat/programs server
+MODULES  := . compat compat/memberlist compat/programs server server/e2e
 
 # The linters, fetched through the module proxy unless they are installed.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -16,16 +16,31 @@ SCHEDULES ?= 10000
 LARGE     ?= 200
 BENCH     ?=
 INTEROP   ?=
+DATA      ?= bin/data
+SERVER    ?=
+CONFORMANCE ?=
+E2E       ?=
 
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' Makefile | expand -t 14
+
+.PHONY: run
+run: bin/muster ## a registry at 127.0.0.1:8848, and what to type next; SERVER takes flags
+	@bin/muster server --data-dir $(DATA) --log-format text $(SERVER)
+
+.PHONY: bin/muster
+bin/muster:
+	cd server && $(GO) build -o ../bin/muster ./cmd/muster
 
 .PHONY: demo
-demo: ## muster and memberlist processes in one cluster: killed, frozen, cut in two, healed
-	cd server && $(GO) build -o ../bin/muster ./cmd/muster
+demo: bin/muster ## three servers, real Nacos clients; the leader is killed, then a follower
+	cd server/e2e && $(GO) run ./demo --muster ../../bin/muster
+
+.PHONY: demo-library
+demo-library: bin/muster ## muster and memberlist processes in one cluster: killed, frozen, cut in two, healed
 	cd compat && $(GO) build -o ../bin/peer ./interop/peer
 	cd compat && $(GO) run ./demo --muster ../bin/muster --peer ../bin/peer
 
@@ -33,8 +48,17 @@ demo: ## muster and memberlist processes in one cluster: killed, frozen, cut in 
 test: ## the tests for every change; of the interop matrix, one scenario
 	$(GO) test ./...
 	cd server && $(GO) test -short ./...
+	cd server/e2e && $(GO) test -short ./...
 	cd compat/memberlist && $(GO) test -short ./...
 	cd compat && $(GO) test -short ./...
+
+.PHONY: conformance
+conformance: ## unmodified Nacos clients in five languages, against one server and three; CONFORMANCE takes flags
+	cd server/e2e && $(GO) run ./conformance $(CONFORMANCE)
+
+.PHONY: e2e
+e2e: ## servers killed, restarted, cut and moved under live clients; E2E takes flags, as E2E='-run Kill'
+	cd server/e2e && $(GO) test -count=1 -timeout 25m -v . $(E2E)
 
 .PHONY: race
 race: ## the same under the race detector
@@ -44,9 +68,8 @@ race: ## the same under the race detector
 	cd compat && CGO_ENABLED=1 $(GO) test -race -shuffle=on -short ./...
 
 .PHONY: build
-build: ## everything, and bin/muster
+build: bin/muster ## everything, and bin/muster
 	@set -ex; for m in $(MODULES); do (cd $$m && $(GO) build ./...); done
-	cd server && $(GO) build -o ../bin/muster ./cmd/muster
 
 .PHONY: cross
 cross: ## the library on each platform, and its pure part without an operating system
@@ -96,3 +119,7 @@ scale: ## the record plane at full size: 1,000 simulated members, 500,000 keys o
 .PHONY: bench
 bench: ## muster beside memberlist: one run, one table; BENCH takes flags, as BENCH=--quick
 	cd compat && $(GO) run ./bench $(BENCH)
+
+.PHONY: bench-server
+bench-server: bin/muster ## the registry beside etcd and ZooKeeper: one run, one table; BENCH takes flags
+	cd server/bench && $(GO) run . $(BENCH)

@@ -35,7 +35,7 @@ func (e *Error) Error() string { return e.Text }
 // NotFound reports whether what was asked for does not exist.
 func (e *Error) NotFound() bool {
 	switch e.Code {
-	case 20004, 21003, 21008, 22002: // resource, instance, service, namespace
+	case 20004, 21003, 21008, 22001: // resource, instance, service, namespace
 		return true
 	}
 	return e.Status == http.StatusNotFound

@@ -173,8 +173,13 @@ func (c *Client) CreateNamespace(ctx context.Context, n Namespace) error {
 	return err
 }
 
-// DeleteNamespace forgets a namespace. What is registered in it stays.
+// DeleteNamespace forgets a namespace. What is registered in it stays. Nacos'
+// API deletes what is not there as well; who names a namespace wants to hear.
 func (c *Client) DeleteNamespace(ctx context.Context, id string) error {
-	_, err := ask[json.RawMessage](ctx, c, http.MethodDelete, "/nacos/v3/admin/core/namespace", url.Values{"namespaceId": {id}}, nil)
+	const path = "/nacos/v3/admin/core/namespace"
+	if _, err := ask[json.RawMessage](ctx, c, http.MethodGet, path, url.Values{"namespaceId": {id}}, nil); err != nil {
+		return err
+	}
+	_, err := ask[json.RawMessage](ctx, c, http.MethodDelete, path, url.Values{"namespaceId": {id}}, nil)
 	return err
 }

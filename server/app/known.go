@@ -2,14 +2,10 @@ package app
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"net/netip"
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/musterhq/muster"
 )
 
 // peersFile has the gossip addresses of the servers that were last seen, one a
@@ -63,29 +59,4 @@ func (m *members) noteKnown() {
 	if err := m.s.dir.notePeers(addrs); err != nil {
 		m.s.log.Warn("noting where the other servers are", "err", err)
 	}
-}
-
-var errOtherCluster = errors.New("a server of another cluster")
-
-// vet refuses servers of another cluster: an address where once was a server of
-// this one may have been given to one of another, and the two must not become
-// one. A server that has no cluster yet is welcome.
-func (s *Server) vet(m muster.Member) error {
-	own := s.cluster.Load()
-	if m.Name == s.id || own == nil || *own == "" {
-		return nil
-	}
-	if i, ok := infoOf(&m); ok && i.Cluster != "" && i.Cluster != *own {
-		return fmt.Errorf("%w, %s: %s at %v", errOtherCluster, i.Cluster, m.Name, m.Addr)
-	}
-	return nil
-}
-
-func (s *Server) vetAll(all []muster.Member) error {
-	for _, m := range all {
-		if err := s.vet(m); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -73,8 +73,12 @@ func (m *members) take(e *muster.Event) {
 	switch {
 	case e.Kind.Gone():
 		m.s.plane.ServerDown(p.id(), e.Kind == muster.MemberLeft)
-		m.s.log.Info("a server is gone", "server", p.id(), "addr", p.member.Addr, "how", e.Kind)
-		m.s.router.adopt(p.id())
+		m.s.log.Info("a server is gone", "server", p.id(), "addr", p.member.Addr, "how", e.Kind.String())
+		lost := e.Time
+		if old != nil && old.member.State == muster.Suspect {
+			lost = old.seen
+		}
+		m.s.router.adopt(p.id(), lost)
 	case e.Kind == muster.MemberJoined || e.Kind == muster.MemberUpdated:
 		m.s.plane.ServerUp(p.id(), i.Life)
 		if e.Kind == muster.MemberJoined && p.id() != m.s.id {

@@ -44,7 +44,8 @@ type Options struct {
 	// does waits to be taken in. It counts until the server has a cluster.
 	BootstrapExpect int
 	// Label keeps apart clusters that could reach each other. Keyring encrypts
-	// the gossip, nil does not.
+	// what servers say to each other, by gossip and on Raft's port, and lets in
+	// who has its keys; nil does not. What it holds at the start counts for Raft.
 	Label   string
 	Keyring *wire.Keyring
 
@@ -62,10 +63,12 @@ type Options struct {
 	LeaveWithin time.Duration
 
 	// Auth asks clients, AdminAuth operators, for a token. AdminPassword is that
-	// of the first user, "nacos"; one is drawn and logged otherwise. Secret signs
-	// tokens; the cluster draws one otherwise.
+	// of the first user, "nacos". Without it one is drawn and given to FirstUser,
+	// once; with neither there is no first user. Secret signs tokens; the
+	// cluster draws one otherwise.
 	Auth, AdminAuth bool
 	AdminPassword   string
+	FirstUser       func(name, password string)
 	Secret          []byte
 
 	// Limits bound what clients may have the server hold.

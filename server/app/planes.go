@@ -48,6 +48,7 @@ func (s *Server) openPlanes() (err error) {
 	s.reg.UseWithdraw(s.withdraw)
 	for topic, f := range map[string]muster.Handler{
 		topicHTTP: s.router.serve, topicWithdraw: s.withdrawn, topicLoad: s.answerLoad, topicReload: s.answerReload,
+		topicSubscribers: s.answerSubscribers,
 	} {
 		cancel := s.node.Handle(topic, f)
 		s.later(func() error { cancel(); return nil })

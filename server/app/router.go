@@ -146,7 +146,9 @@ func (r *router) serve(ctx context.Context, m muster.Message) ([]byte, error) {
 // adopt takes in those HTTP clients of a server that is gone that belong to
 // this one now. They would come by themselves with their next beat, but that
 // may be later than the grace period ends.
-func (r *router) adopt(server string) {
+//
+// lost is when the server was last known to live.
+func (r *router) adopt(server string, lost time.Time) {
 	if !r.s.reg.IsReady() || r.s.members.minority() {
 		return
 	}
@@ -156,7 +158,7 @@ func (r *router) adopt(server string) {
 			if p := r.responsible(id); p == nil || p.id() != r.s.id || r.s.reg.Holds(id, key) {
 				return
 			}
-			if err := r.s.reg.RegisterAddress(key, i); err != nil {
+			if err := r.s.reg.AdoptAddress(key, i, lost); err != nil {
 				r.s.log.Warn("taking over a client", "client", id, "service", key, "err", err)
 				return
 			}

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/musterhq/muster/server/auth"
 )
 
 // phase is why the server is not ready, nil if it is.
@@ -94,7 +92,7 @@ func (s *Server) start(ctx context.Context) {
 			s.fail(fmt.Errorf("pushing by UDP: %w", err))
 		}
 	})
-	s.serve("HTTP", s.httpListener, s.http.Serve)
+	s.serve("HTTP", s.door.Bound(s.httpListener), s.http.Serve)
 	s.serve("gRPC", s.grpcListener, s.grpc.Serve)
 }
 
@@ -195,6 +193,8 @@ func (s *Server) waitingHint() string {
 		return "no server of --join answers"
 	case st.Cluster == "":
 		return "no cluster takes this server in; the first one is started without --join, or several with --bootstrap-expect N"
+	case st.Leader.ID == "" && len(s.members.others()) == 0 && s.strangers.hint() != "":
+		return s.strangers.hint()
 	case st.Leader.ID == "":
 		return fmt.Sprintf("a majority of the cluster's %d servers must be there", len(st.Servers))
 	}
@@ -209,17 +209,6 @@ func (s *Server) announce(ready bool) {
 	}
 	if err != nil {
 		s.log.Warn("telling the other servers", "ready", ready, "err", err)
-	}
-}
-
-// ensureAdmin makes the first user. Its password is shown once.
-func (s *Server) ensureAdmin(ctx context.Context) {
-	drawn, err := s.auth.EnsureAdmin(ctx, s.opts.AdminPassword)
-	switch {
-	case err != nil && ctx.Err() == nil:
-		s.log.Warn("making the first user", "err", err)
-	case drawn != "":
-		s.log.Info("the first user was made; this is shown once", "user", auth.AdminName, "password", drawn)
 	}
 }
 

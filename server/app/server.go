@@ -48,6 +48,8 @@ type Server struct {
 	udp                        *udppush.Server
 	door                       *httpapi.Server
 
+	strangers strangers
+
 	phase    phase
 	cluster  atomic.Pointer[string] // its identity; "" while there is none
 	draining atomic.Bool            // nothing is pushed any more
@@ -127,7 +129,11 @@ func closing(l net.Listener) func() error {
 // openGossip takes the ports among servers and starts the member.
 func (s *Server) openGossip() error {
 	raftAddr := s.opts.address(s.opts.RaftPort)
-	stream, err := consensus.Listen(raftAddr, nil)
+	secure, err := raftTLS(s.opts.Keyring)
+	if err != nil {
+		return err
+	}
+	stream, err := consensus.Listen(raftAddr, secure)
 	if err != nil {
 		return bindError("Raft", "--raft-port", raftAddr, err)
 	}
@@ -187,12 +193,7 @@ func (s *Server) gossip(meta []byte) muster.Config {
 // ip is the address at which others reach this server.
 func (s *Server) ip() netip.Addr { return s.node.Local().Addr.Addr() }
 
-func (s *Server) leads() bool {
-	if s.raft == nil {
-		return false
-	}
-	return s.raft.Status().Leader.ID == s.id
-}
+func (s *Server) leads() bool { return s.raft != nil && s.raft.Leads() }
 
 // info is what this server says of itself.
 func (s *Server) info(ready bool, raftPort int) info {

@@ -145,7 +145,8 @@ const AdminName = "nacos"
 // EnsureAdmin makes the first administrator if there is none. With no password
 // given it draws one and returns it, once: show it to the operator, it is kept
 // nowhere. It returns "" if there was nothing to do, also if another server
-// was faster, and if the password was given.
+// was faster, and if the password was given. With an error it returns what it
+// drew as well: that may have become the password all the same.
 func (a *Auth) EnsureAdmin(ctx context.Context, password string) (drawn string, err error) {
 	for _, name := range a.Users() {
 		if u, err := a.user(name); err == nil && u.Admin {
@@ -161,7 +162,7 @@ func (a *Auth) EnsureAdmin(ctx context.Context, password string) (drawn string, 
 	case errors.Is(err, nacos.ErrUserExists):
 		return "", nil
 	case err != nil:
-		return "", fmt.Errorf("the first administrator: %w", err)
+		return drawn, fmt.Errorf("the first administrator: %w", err)
 	}
 	return drawn, nil
 }

@@ -167,9 +167,22 @@ func (r readyLine) print(w io.Writer, output string) error {
 func newLogger(w io.Writer, level, format string, least *slog.LevelVar) *slog.Logger {
 	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 	least.Set(levels[level])
-	opts := slog.HandlerOptions{Level: least}
-	if format == "text" || format == "auto" && isTerminal(w) {
+	opts := slog.HandlerOptions{Level: least, ReplaceAttr: readable}
+	if asText(w, format) {
 		return slog.New(slog.NewTextHandler(w, &opts))
 	}
 	return slog.New(slog.NewJSONHandler(w, &opts))
+}
+
+// asText reports whether the log is for a person.
+func asText(w io.Writer, format string) bool {
+	return format == "text" || format == "auto" && isTerminal(w)
+}
+
+// readable has durations as a person writes them, in JSON as well.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }

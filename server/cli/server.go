@@ -78,7 +78,7 @@ func (f *serverFlags) register(cmd *cobra.Command) {
 	fs.StringArrayVar(&f.keys, "key", nil, "`BASE64` key; repeatable, the first in use; other users can see it: prefer --key-file")
 	fs.BoolVar(&f.auth, "auth", false, "ask clients for a token")
 	fs.BoolVar(&f.adminAuth, "admin-auth", false, "ask operators for a token")
-	fs.StringVar(&f.adminPassword, "admin-password", "", "`PASSWORD` of the first user, nacos; other users of this machine can see it (default: one is drawn and logged)")
+	fs.StringVar(&f.adminPassword, "admin-password", "", "`PASSWORD` of the first user, nacos; other users of this machine can see it (default: one is drawn, and shown once on standard error)")
 	fs.StringVar(&f.adminPasswordFile, "admin-password-file", "", "`FILE` with that password")
 	fs.StringVar(&f.secretFile, "token-secret-file", "", "`FILE` with the secret that signs tokens, 32 bytes or more in base64 (default: the cluster draws one)")
 	fs.DurationVar(&f.grace, "grace", 0, "how long clients of a server that is gone stay listed (default 7s)")
@@ -97,7 +97,7 @@ func runServer(cmd *cobra.Command, f serverFlags, std Streams) error {
 	if err != nil {
 		return usage(cmd, err)
 	}
-	o.Logger, o.Level = log, level
+	o.Logger, o.Level, o.FirstUser = log, level, showFirstUser(std.Err)
 	s, err := app.New(o)
 	if errors.Is(err, app.ErrOptions) {
 		return usage(cmd, err)
@@ -109,7 +109,11 @@ func runServer(cmd *cobra.Command, f serverFlags, std Streams) error {
 	go func() {
 		select {
 		case <-s.Up():
-			said <- serverLine{s.ID(), s.Addrs()}.print(cmd.OutOrStdout(), f.output.value)
+			err := serverLine{s.ID(), s.Addrs()}.print(cmd.OutOrStdout(), f.output.value)
+			if asText(std.Err, f.logFormat.value) {
+				welcome(std.Err, s.Addrs())
+			}
+			said <- err
 		case <-cmd.Context().Done():
 			said <- nil
 		}
@@ -121,6 +125,14 @@ func runServer(cmd *cobra.Command, f serverFlags, std Streams) error {
 		return fmt.Errorf("print the ready line: %w", err)
 	}
 	return nil
+}
+
+// showFirstUser tells the operator of the first user, beside the log, which may
+// be kept for long and read by many.
+func showFirstUser(w io.Writer) func(name, password string) {
+	return func(name, password string) {
+		_, _ = fmt.Fprintf(w, "first user: %s / %s (shown once)\n", name, password) // stderr is gone: nobody to tell
+	}
 }
 
 // options turns the flags into the server's.

@@ -171,7 +171,7 @@ func (n *Node) foundWith(r *raft.Raft, servers []Server) error {
 	if err := n.dir.join(c, servers); err != nil {
 		return err
 	}
-	n.log.Info("founding a cluster", "cluster", c, "servers", len(servers))
+	n.log.Info("founding a cluster", "cluster", c.String(), "servers", len(servers))
 	return n.bootstrap(r, servers)
 }
 

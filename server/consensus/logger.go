@@ -2,12 +2,15 @@ package consensus
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
 )
 
 // engineLogger passes the engine's log on, more quietly: what it calls an error
@@ -35,8 +38,30 @@ func (s *engineSink) Accept(name string, level hclog.Level, msg string, args ...
 		to = slog.LevelWarn
 	}
 	if ctx := context.Background(); s.log.Enabled(ctx, to) {
-		s.log.Log(ctx, to, "raft: "+msg, append(args, "from", name)...)
+		s.log.Log(ctx, to, "raft: "+msg, append(plain(args), "from", name)...)
 	}
+}
+
+// plain returns the arguments of a line with the engine's own types as text: a
+// server by its identity, the others as they print.
+func plain(args []any) []any {
+	out := make([]any, len(args), len(args)+2)
+	for i, a := range args {
+		switch a := a.(type) {
+		case raft.Server:
+			out[i] = string(a.ID)
+		case error, time.Duration, time.Time, bool, string:
+			out[i] = a
+		case fmt.Stringer:
+			out[i] = a.String()
+		default:
+			if k := reflect.ValueOf(a).Kind(); k < reflect.Int || k > reflect.Float64 {
+				a = fmt.Sprint(a)
+			}
+			out[i] = a
+		}
+	}
+	return out
 }
 
 // first says whether a message was not said lately. The messages are constants

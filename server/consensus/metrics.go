@@ -26,7 +26,8 @@ type Metrics struct {
 	Lag           uint64
 	Voters        int
 	Servers       int
-	LeaderChanges uint64 // seen by this server
+	LeaderChanges uint64  // seen by this server
+	LastContact   float64 // seconds since the leader was last heard; 0 on the leader
 
 	Proposals         uint64 // of this server, applied
 	ProposalsRefused  uint64 // certainly not applied
@@ -62,7 +63,8 @@ func (n *Node) Metrics() Metrics {
 		Leader: s.State == raft.Leader.String(), Ready: s.Ready, Faulty: s.Fault != "",
 		Term: s.Term, Commit: s.Commit, Applied: s.Applied, Last: s.Last, Lag: s.Lag,
 		Servers: len(s.Servers), LeaderChanges: n.leaders.changes.Load(),
-		Proposals: n.counters.proposed.Load(), ProposalsRefused: n.counters.refused.Load(),
+		LastContact: s.LastContact.Seconds(),
+		Proposals:   n.counters.proposed.Load(), ProposalsRefused: n.counters.refused.Load(),
 		ProposalsUnknown: n.counters.unknown.Load(), ProposalsRetried: n.counters.retried.Load(),
 		ProposalsInFlight: n.author.waiting(),
 		Forwarded:         n.counters.forwarded.Load(), ForwardedIn: n.counters.forwardedIn.Load(),

@@ -57,6 +57,6 @@ func (n *Node) adopt(h hello) error {
 	if err := n.dir.join(h.cluster, nil); err != nil {
 		return err
 	}
-	n.log.Info("joined a cluster", "cluster", h.cluster, "by", h.from)
+	n.log.Info("joined a cluster", "cluster", h.cluster.String(), "by", h.from)
 	return nil
 }

@@ -52,9 +52,7 @@ func (n *Node) watchReady(r *raft.Raft) {
 	for {
 		lead := n.leaders.watch()
 		err := n.checkReady(r)
-		if was := n.readiness.get(); (was == nil) != (err == nil) && n.ctx.Err() == nil {
-			n.log.Info("readiness changed", "ready", err == nil, "reason", err)
-		}
+		n.sayReady(n.readiness.get(), err)
 		n.readiness.set(err)
 		select {
 		case <-tick.C:
@@ -62,6 +60,17 @@ func (n *Node) watchReady(r *raft.Raft) {
 		case <-n.ctx.Done():
 			return
 		}
+	}
+}
+
+// sayReady logs a change of the finding.
+func (n *Node) sayReady(was, now error) {
+	switch {
+	case (was == nil) == (now == nil) || n.ctx.Err() != nil:
+	case now == nil:
+		n.log.Info("raft is ready")
+	default:
+		n.log.Info("raft is not ready", "reason", now)
 	}
 }
 

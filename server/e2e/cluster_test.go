@@ -14,6 +14,11 @@ import (
 	"github.com/musterhq/muster/server/e2e/proc"
 )
 
+func TestMain(m *testing.M) {
+	fleet.Child() // does not return in a provider's process
+	os.Exit(m.Run())
+}
+
 // binary builds the server once for all tests.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "muster-e2e")
@@ -88,6 +93,7 @@ func sail(t *testing.T, c *proc.Cluster, providers, watchers int) *fleet.Fleet {
 			t.Fatal(err)
 		}
 	}
+	f.Tap()
 	agree(t, f, 10*time.Second)
 	f.Note("%d providers, %d watchers: all see all", providers, watchers)
 	return f
@@ -108,20 +114,32 @@ func agree(t *testing.T, f *fleet.Fleet, d time.Duration) {
 }
 
 // flawless fails the test if a watcher has lacked who lives for longer than
-// allowed, or was told an empty list.
+// allowed, had one that was dead for longer than deadGoneIn, or was told an empty
+// list, and if lastRefTime went back anywhere.
 func flawless(t *testing.T, f *fleet.Fleet, allowed time.Duration) {
 	t.Helper()
-	for i, g := range f.Gaps(allowed) {
-		if i == 10 {
-			t.Error("and more")
-			break
+	complain := func(what string, gaps []fleet.Gap) {
+		t.Helper()
+		for _, g := range gaps[:min(10, len(gaps))] {
+			t.Errorf("at %v %s: %v", f.Since(g.At), what, g)
 		}
-		t.Errorf("%v: %v", f.Since(g.At), g)
+		if len(gaps) > 10 {
+			t.Errorf("and %d more", len(gaps)-10)
+		}
 	}
+	complain("one that lives is missing", f.Gaps(allowed))
+	complain("one that is dead is listed", f.Overstays(deadGoneIn))
 	if n := f.Empty(); n > 0 {
 		t.Errorf("%d empty lists", n)
 	}
+	for _, fault := range f.Faults() {
+		t.Error(fault)
+	}
+	t.Logf("\n%s", f.Tapped())
 }
+
+// deadGoneIn is within what time the instances of a client that died are gone.
+const deadGoneIn = 35 * time.Second
 
 // glimpse is how long a list may lack an instance that has just come up.
 const glimpse = time.Second
@@ -190,6 +208,43 @@ func TestFullRestart(t *testing.T) {
 	}
 	f.Note("all are ready")
 	time.Sleep(20 * time.Second) // past the time in which nothing is pushed
+	agree(t, f, 10*time.Second)
+	flawless(t, f, glimpse)
+}
+
+// Clients that die without a word: their processes are killed or stand still,
+// also while the server dies that would notice.
+func TestProvidersDie(t *testing.T) {
+	c := servers(t, 3)
+	f := sail(t, c, 6, 6)
+	var own [8]*fleet.Provider
+	for i := range own {
+		var err error
+		if own[i], err = f.ProvideProcess(100+i, i, i >= 6); err != nil {
+			t.Fatal(err)
+		}
+	}
+	agree(t, f, 10*time.Second)
+	f.Note("6 providers of 2.x and 2 of 1.x in processes of their own")
+	begin := time.Now()
+	f.Kill(own[0])
+	f.Kill(own[6])
+	if err := f.Freeze(own[1]); err != nil {
+		t.Fatal(err)
+	}
+	f.Note("kill -9 %s, which holds %s", c.Servers[2].Name, connections(t, c.Servers[2]))
+	c.Servers[2].Kill()
+	for _, p := range []*fleet.Provider{own[2], own[5], own[7]} { // 2 and 5 began at that server
+		f.Kill(p)
+	}
+	agree(t, f, time.Until(begin.Add(deadGoneIn)))
+	f.Note("none that is dead is listed after %v", time.Since(begin).Round(time.Millisecond))
+	if err := c.Servers[2].Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Servers[2].AwaitReady(within(t, 20*time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	agree(t, f, 10*time.Second)
 	flawless(t, f, glimpse)
 }

@@ -21,6 +21,22 @@ type BeatReply struct {
 // RegisterAddress registers an ephemeral instance of a client that has no
 // connection. It stays while the client beats.
 func (r *Registry) RegisterAddress(key ServiceKey, i Instance) error {
+	return r.registerAddress(key, i, time.Now())
+}
+
+// AdoptAddress takes over an instance of such a client from a server that is
+// gone, and that can have heard of it until last. One that was found silent
+// there has been so for its timeout at least. So a client that died with its
+// server does not stay for longer than one that died alone.
+func (r *Registry) AdoptAddress(key ServiceKey, i Instance, last time.Time) error {
+	if !i.Healthy {
+		last = last.Add(-i.Meta.BeatTimeout())
+	}
+	return r.registerAddress(key, i, last)
+}
+
+// registerAddress registers an instance that has last beaten then.
+func (r *Registry) registerAddress(key ServiceKey, i Instance, last time.Time) error {
 	list := []Instance{i}
 	if err := r.check(key, list); err != nil {
 		return err
@@ -31,11 +47,11 @@ func (r *Registry) RegisterAddress(key ServiceKey, i Instance) error {
 	}
 	defer c.mu.Unlock()
 	defer r.forgetAddress(c)
-	return r.putAddress(c, key, list)
+	return r.putAddress(c, key, list, last)
 }
 
 // putAddress: the caller holds c.mu.
-func (r *Registry) putAddress(c *Client, key ServiceKey, list []Instance) error {
+func (r *Registry) putAddress(c *Client, key ServiceKey, list []Instance, last time.Time) error {
 	p, err := r.put(c, key, list)
 	if err != nil {
 		return err
@@ -43,9 +59,11 @@ func (r *Registry) putAddress(c *Client, key ServiceKey, list []Instance) error 
 	timeout := list[0].Meta.BeatTimeout()
 	if p.beat == nil || p.beat.timeout != timeout {
 		p.beat = &beat{pub: p, timeout: timeout} // the wheel finds that the old one is not p's
-		r.beats.add(p.beat, time.Now().Add(timeout))
+		r.beats.add(p.beat, last.Add(timeout))
 	}
-	p.beat.last = time.Now()
+	if last.After(p.beat.last) {
+		p.beat.last = last
+	}
 	return nil
 }
 

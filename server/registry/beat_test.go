@@ -43,6 +43,33 @@ func TestBeatExpiry(t *testing.T) {
 	})
 }
 
+// What is taken over from a server that died is as old as that server's last
+// sign of life, and what had fallen silent there is older still.
+func TestAdoptedBeatExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := newTest(t, Options{})
+		run(t, r)
+		time.Sleep(time.Minute) // so that there is a past
+		silent := inst("10.0.0.2", 1)
+		silent.Healthy = false
+		lost := time.Now().Add(-6 * time.Second)
+		check(t, r.AdoptAddress(demo, inst("10.0.0.1", 1), lost))
+		check(t, r.AdoptAddress(demo, silent, lost))
+		want(t, r, demo, "10.0.0.1:1 10.0.0.2:1!")
+		time.Sleep(10 * time.Second)
+		want(t, r, demo, "10.0.0.1:1!") // 16 s and 31 s
+		time.Sleep(15 * time.Second)
+		want(t, r, demo, "")
+		check(t, r.AdoptAddress(demo, inst("10.0.0.1", 1), time.Now().Add(-time.Hour)))
+		time.Sleep(2 * time.Second)
+		want(t, r, demo, "")
+		check(t, r.RegisterAddress(demo, inst("10.0.0.1", 1)))
+		check(t, r.AdoptAddress(demo, inst("10.0.0.1", 1), time.Now().Add(-time.Hour))) // it had come by itself
+		time.Sleep(14 * time.Second)
+		want(t, r, demo, "10.0.0.1:1")
+	})
+}
+
 // One that beats stays, however long.
 func TestBeatKeeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

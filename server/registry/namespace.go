@@ -104,7 +104,7 @@ func (f *fsm) putNamespace(create bool, n Namespace) error {
 	_, ok := f.namespaces[n.ID]
 	switch {
 	case create && ok:
-		return &remoteError{kind: ErrNamespaceExists, text: "namespaceId [" + n.ID + "] already exist"}
+		return &remoteError{kind: ErrNamespaceExists, text: "namespaceId [" + n.ID + "] already exist."}
 	case !create && !ok:
 		return &remoteError{kind: ErrNoNamespace, text: "namespaceId [ " + n.ID + " ] not exist"}
 	}

@@ -28,6 +28,7 @@ const Service = "fleet"
 // A Fleet is clients, and what has happened.
 type Fleet struct {
 	servers []*proc.Server
+	addrs   []address // of these
 	dir     string
 	began   time.Time
 	live    io.Writer // gets the timeline as it happens; nil: nobody does
@@ -36,6 +37,7 @@ type Fleet struct {
 	events    []event
 	providers map[string]*Provider // by address
 	watchers  []*Watcher
+	taps      []*Tap
 }
 
 type event struct {
@@ -45,7 +47,11 @@ type event struct {
 
 // New makes a fleet of clients that know all servers. dir is for their logs.
 func New(servers []*proc.Server, dir string) *Fleet {
-	return &Fleet{servers: servers, dir: dir, began: time.Now(), providers: make(map[string]*Provider)}
+	f := &Fleet{servers: servers, dir: dir, began: time.Now(), providers: make(map[string]*Provider)}
+	for _, s := range servers {
+		f.addrs = append(f.addrs, address{s.IP, s.HTTP, s.GRPC})
+	}
+	return f
 }
 
 // Show has the timeline written as it happens.
@@ -90,8 +96,8 @@ func (f *Fleet) client(first int) (naming_client.INamingClient, error) {
 		return nil, err
 	}
 	var servers []constant.ServerConfig
-	for i := range f.servers {
-		s := f.servers[(first+i)%len(f.servers)]
+	for i := range f.addrs {
+		s := f.addrs[(first+i)%len(f.addrs)]
 		servers = append(servers, constant.ServerConfig{
 			IpAddr: s.IP, Port: uint64(s.HTTP), GrpcPort: uint64(s.GRPC), ContextPath: "/nacos", Scheme: "http",
 		})
@@ -109,9 +115,10 @@ func (f *Fleet) client(first int) (naming_client.INamingClient, error) {
 type Provider struct {
 	Addr string
 
-	close func()
-	born  time.Time // when its registration was acknowledged
-	died  time.Time // zero: it lives
+	close   func()
+	process *os.Process // if it is in one of its own
+	born    time.Time   // when its registration was acknowledged
+	died    time.Time   // zero: it lives
 }
 
 // Provide starts a client that registers an instance.
@@ -139,9 +146,8 @@ func (f *Fleet) Provide(n, first int) (*Provider, error) {
 func (f *Fleet) End(n int) {
 	f.mu.Lock()
 	p := f.providers[addr(n)]
-	p.died = time.Now()
-	f.note("provider %s ends", p.Addr)
 	f.mu.Unlock()
+	f.ends(p, "ends")
 	p.close()
 }
 
@@ -162,9 +168,14 @@ type Watcher struct {
 	// that the application was told, by address.
 	missing map[string]time.Time
 	gaps    []Gap
+	// stays are the dead instances that are still in the list, and since when
+	// they are dead.
+	stays     map[string]time.Time
+	overstays []Gap
 }
 
-// A Gap is a time in which a watcher's list lacked an instance that lives.
+// A Gap is a time in which a watcher's list lacked an instance that lives, or
+// had one that is dead.
 type Gap struct {
 	Watcher, Addr string
 	At            time.Time
@@ -178,7 +189,7 @@ func (f *Fleet) Watch(first int) (*Watcher, error) {
 		return nil, err
 	}
 	f.mu.Lock()
-	w := &Watcher{f: f, name: fmt.Sprintf("w%d", len(f.watchers)+1), client: c, since: time.Now(), missing: make(map[string]time.Time)}
+	w := &Watcher{f: f, name: fmt.Sprintf("w%d", len(f.watchers)+1), client: c, since: time.Now(), missing: make(map[string]time.Time), stays: make(map[string]time.Time)}
 	f.watchers = append(f.watchers, w)
 	f.mu.Unlock()
 	return w, c.Subscribe(&vo.SubscribeParam{ServiceName: Service, SubscribeCallback: w.told})
@@ -226,12 +237,38 @@ func (w *Watcher) Look(now time.Time) {
 			delete(w.missing, addr)
 			w.gaps = append(w.gaps, Gap{w.name, addr, since, now.Sub(since)})
 		}
+		w.lookForDead(addr, p, there, now)
 	}
+}
+
+// lookForDead notes how long a dead instance stays in the list. The caller holds
+// both mutexes.
+func (w *Watcher) lookForDead(addr string, p *Provider, there bool, now time.Time) {
+	since, stays := w.stays[addr]
+	switch dead := !p.died.IsZero(); {
+	case dead && there && !stays:
+		w.stays[addr] = p.died
+	case stays && (!there || !dead):
+		delete(w.stays, addr)
+		w.overstays = append(w.overstays, Gap{w.name, addr, since, now.Sub(since)})
+	}
+}
+
+// Overstays returns the times in which watchers still had instances that were
+// dead, until now, at least as long as given.
+func (f *Fleet) Overstays(least time.Duration) []Gap {
+	return f.gather(least, func(w *Watcher) ([]Gap, map[string]time.Time) { return w.overstays, w.stays })
 }
 
 // Gaps returns the times in which watchers lacked instances that live, until
 // now, at least as long as given.
 func (f *Fleet) Gaps(least time.Duration) []Gap {
+	return f.gather(least, func(w *Watcher) ([]Gap, map[string]time.Time) { return w.gaps, w.missing })
+}
+
+// gather returns what the watchers have noted, and what has not ended yet, in
+// the order of time.
+func (f *Fleet) gather(least time.Duration, of func(*Watcher) (ended []Gap, open map[string]time.Time)) []Gap {
 	f.mu.Lock()
 	watchers := slices.Clone(f.watchers)
 	f.mu.Unlock()
@@ -240,12 +277,13 @@ func (f *Fleet) Gaps(least time.Duration) []Gap {
 	for _, w := range watchers {
 		w.Look(now)
 		w.mu.Lock()
-		for _, g := range w.gaps {
+		ended, open := of(w)
+		for _, g := range ended {
 			if g.Took >= least {
 				out = append(out, g)
 			}
 		}
-		for addr, since := range w.missing {
+		for addr, since := range open {
 			if now.Sub(since) >= least {
 				out = append(out, Gap{w.name, addr, since, now.Sub(since)})
 			}
@@ -257,7 +295,9 @@ func (f *Fleet) Gaps(least time.Duration) []Gap {
 }
 
 // String is a line of the timeline.
-func (g Gap) String() string { return fmt.Sprintf("%s lacked %s for %v", g.Watcher, g.Addr, g.Took) }
+func (g Gap) String() string {
+	return fmt.Sprintf("%s: %s for %v", g.Watcher, g.Addr, g.Took.Round(time.Millisecond))
+}
 
 // Since returns when something happened on the timeline.
 func (f *Fleet) Since(t time.Time) time.Duration { return t.Sub(f.began).Round(time.Millisecond) }
@@ -293,7 +333,21 @@ func (f *Fleet) Agree() (bool, string) {
 			return false, fmt.Sprintf("%s has %d instances %v, %d live", w.name, len(now), difference(now, want), len(want))
 		}
 	}
+	for _, t := range f.taps {
+		if !f.reaches(t) {
+			continue
+		}
+		if now := t.has(); !slices.Equal(now, want) {
+			return false, fmt.Sprintf("%s has %d instances %v, %d live", t.name, len(now), difference(now, want), len(want))
+		}
+	}
 	return true, ""
+}
+
+// reaches reports whether a tap can know who lives: one at a server that does not
+// run knows what it knew.
+func (f *Fleet) reaches(t *Tap) bool {
+	return slices.ContainsFunc(t.servers, (*proc.Server).Running)
 }
 
 func difference(a, b []string) []string {
@@ -314,10 +368,13 @@ func difference(a, b []string) []string {
 // Close ends all clients.
 func (f *Fleet) Close() {
 	f.mu.Lock()
-	providers, watchers := f.providers, f.watchers
+	providers, watchers, taps := f.providers, f.watchers, f.taps
 	f.mu.Unlock()
+	for _, t := range taps {
+		t.stop()
+	}
 	for _, p := range providers {
-		if p.died.IsZero() {
+		if p.died.IsZero() || p.process != nil {
 			p.close()
 		}
 	}

@@ -18,7 +18,7 @@ func (f *Fleet) ProvideByHTTP(n int) (*Provider, error) {
 		return nil, err
 	}
 	var servers []constant1.ServerConfig
-	for _, s := range f.servers {
+	for _, s := range f.addrs {
 		servers = append(servers, constant1.ServerConfig{IpAddr: s.IP, Port: uint64(s.HTTP), ContextPath: "/nacos", Scheme: "http"})
 	}
 	c, err := clients1.NewNamingClient(vo1.NacosClientParam{

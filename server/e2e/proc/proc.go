@@ -112,6 +112,13 @@ func isFree(port int) bool {
 	return errors.Join(l.Close(), uerr) == nil
 }
 
+// Flags has all servers started with those flags besides their own.
+func (c *Cluster) Flags(flags ...string) {
+	for _, s := range c.Servers {
+		s.args = append(s.args, flags...)
+	}
+}
+
 // Start starts all servers and waits until they are ready.
 func (c *Cluster) Start(ctx context.Context) error {
 	for _, s := range c.Servers {
@@ -134,10 +141,13 @@ func (c *Cluster) Close() {
 	}
 }
 
-// Leader returns the server that leads, as one of them says.
+// Leader returns the server that leads, as one of them says. Those that do not
+// answer soon are passed over.
 func (c *Cluster) Leader(ctx context.Context) (*Server, error) {
 	for _, s := range c.Servers {
-		body, status, err := s.Get(ctx, "/nacos/v1/ns/raft/leader")
+		ask, cancel := context.WithTimeout(ctx, time.Second)
+		body, status, err := s.Get(ask, "/nacos/v1/ns/raft/leader")
+		cancel()
 		if err != nil || status != http.StatusOK {
 			continue
 		}
@@ -250,6 +260,27 @@ func (s *Server) AwaitReady(ctx context.Context) error {
 	}
 }
 
+// AwaitReadyz returns when the server answers that it is ready: one that is up,
+// and was ready, may have fallen behind.
+func (s *Server) AwaitReadyz(ctx context.Context) error {
+	if err := s.AwaitReady(ctx); err != nil {
+		return err
+	}
+	for {
+		said, cancel := context.WithTimeout(ctx, time.Second)
+		body, status, err := s.Get(said, "/readyz")
+		cancel()
+		if err == nil && status == http.StatusOK {
+			return nil
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%s says %d %q, %v: %s", s.Name, status, body, err, s.tail())
+		}
+	}
+}
+
 func (s *Server) tail() string {
 	b, err := os.ReadFile(s.LogFile())
 	if err != nil {
@@ -314,12 +345,16 @@ func (s *Server) Running() bool {
 	}
 }
 
+// PID returns the process' number.
+func (s *Server) PID() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cmd.Process.Pid
+}
+
 // RSS returns the process' memory in bytes.
 func (s *Server) RSS() (int64, error) {
-	s.mu.Lock()
-	pid := s.cmd.Process.Pid
-	s.mu.Unlock()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.PID()))
 	if err != nil {
 		return 0, err
 	}

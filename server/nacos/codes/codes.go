@@ -24,10 +24,12 @@ var (
 	OK            = Code{http.StatusOK, 0, 0, "success"}
 	Missing       = Code{http.StatusBadRequest, 10000, 400, "parameter missing"}
 	Invalid       = Code{http.StatusBadRequest, 20002, 400, "parameter validate error"}
-	MediaType     = Code{http.StatusUnsupportedMediaType, 20003, 400, "unsupported media type"}
+	MediaType     = Code{http.StatusBadRequest, 20003, 400, "MediaType Error"}
 	NotFound      = Code{http.StatusNotFound, 20004, 404, "resource not found"}
 	Server        = Code{http.StatusInternalServerError, 30000, 500, "server error"}
-	Unimplemented = Code{http.StatusNotImplemented, 40001, 501, "API function disabled"}
+	State         = Code{http.StatusBadRequest, 23000, 400, "illegal state"}
+	NoBeat        = Code{http.StatusOK, 21003, 404, "instance not found"} // the one error that comes with status 200
+	Unimplemented = Code{http.StatusNotImplemented, 40001, 501, "API function disabled."}
 	Unregistered  = Code{http.StatusInternalServerError, 30000, 301, "Connection is unregistered."}
 	NoHandler     = Code{http.StatusNotImplemented, 40001, 302, "RequestHandler Not Found"}
 	BadGateway    = Code{http.StatusBadGateway, 30000, 502, "Invalid request"}
@@ -45,21 +47,20 @@ var table = []struct {
 }{
 	{registry.ErrKind, Code{http.StatusBadRequest, 21004, 400, "instance error"}},
 	{registry.ErrNoService, Code{http.StatusBadRequest, 21008, 400, "service not exist"}},
-	{registry.ErrServiceExists, Code{http.StatusBadRequest, 21007, 400, "service already exists"}},
+	{registry.ErrServiceExists, Code{http.StatusBadRequest, 21007, 400, "service already exist"}},
 	{registry.ErrServiceInUse, Code{http.StatusBadRequest, 21009, 400, "service delete failure"}},
 	{registry.ErrNoInstance, Code{http.StatusNotFound, 20004, 404, "instance not found"}},
 	{registry.ErrNoCluster, Code{http.StatusNotFound, 20004, 404, "cluster not found"}},
-	{registry.ErrChecked, Code{http.StatusBadRequest, 21011, 400, "health check still working"}},
+	{registry.ErrChecked, Code{http.StatusBadRequest, 21011, 400, "health check still running"}},
 	{registry.ErrClientGone, ClientGone},
 	{registry.ErrLimit, Threshold},
-	{registry.ErrNamespaceExists, Code{http.StatusBadRequest, 22001, 400, "namespace already exist"}},
-	{registry.ErrNoNamespace, Code{http.StatusNotFound, 22002, 404, "namespace not exist"}},
+	{registry.ErrNamespaceExists, Code{http.StatusBadRequest, 22002, 400, "namespace already exist"}},
+	{registry.ErrNoNamespace, Code{http.StatusNotFound, 22001, 404, "namespace not exist"}},
 	{registry.ErrConflict, Code{http.StatusConflict, 20005, 409, "resource conflict"}},
 	{registry.ErrNotReady, NotReady},
 	{registry.ErrInvalid, Invalid},
 	{nacos.ErrLogin, Forbidden},
 	{nacos.ErrTooManyLogins, Code{http.StatusTooManyRequests, 10001, 403, "access denied"}},
-	{nacos.ErrTooManyLogins, Code{http.StatusTooManyRequests, 10001, 503, "access denied"}},
 	{nacos.ErrToken, Forbidden},
 	{nacos.ErrForbidden, Forbidden},
 	{context.DeadlineExceeded, Code{http.StatusInternalServerError, 30000, 500, "timeout"}},
@@ -69,10 +70,10 @@ var table = []struct {
 var params = map[string]Code{
 	"serviceName":      {http.StatusBadRequest, 21000, 400, "service name error"},
 	"weight":           {http.StatusBadRequest, 21001, 400, "weight error"},
-	"metadata":         {http.StatusBadRequest, 21002, 400, "metadata error"},
+	"metadata":         {http.StatusBadRequest, 21002, 400, "instance metadata error"},
 	"selector":         {http.StatusBadRequest, 21006, 400, "selector error"},
 	"protectThreshold": {http.StatusBadRequest, 21005, 400, "service metadata error"},
-	"healthy":          {http.StatusBadRequest, 21010, 400, "healthy param missing"},
+	"healthy":          {http.StatusBadRequest, 21010, 400, "healthy param miss"},
 	"namespaceId":      {http.StatusBadRequest, 22000, 400, "illegal namespace"},
 	"namespaceName":    {http.StatusBadRequest, 22000, 400, "illegal namespace"},
 }

@@ -74,8 +74,9 @@ func (s *Server) TagConn(ctx context.Context, info *stats.ConnTagInfo) context.C
 	c.rate.init(s.opts.MaxRate, now)
 	c.active.Store(now.UnixNano())
 	s.mu.Lock()
-	c.overflow = len(s.conns) >= s.opts.MaxConnections
+	c.overflow = len(s.conns) >= s.opts.MaxConnections || s.opts.MaxPerIP > 0 && s.fromIP[host] >= s.opts.MaxPerIP
 	s.conns[c] = struct{}{}
+	s.fromIP[host]++
 	s.mu.Unlock()
 	return context.WithValue(ctx, connKey{}, c)
 }
@@ -88,6 +89,9 @@ func (s *Server) HandleConn(ctx context.Context, st stats.ConnStats) {
 	if c := connOf(ctx); c != nil {
 		s.mu.Lock()
 		delete(s.conns, c)
+		if s.fromIP[c.ip]--; s.fromIP[c.ip] == 0 {
+			delete(s.fromIP, c.ip)
+		}
 		s.mu.Unlock()
 		c.end("connection ended", true)
 	}

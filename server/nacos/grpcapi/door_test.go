@@ -186,9 +186,14 @@ func TestSetUp(t *testing.T) {
 	// Before its set-up a connection is nobody's; the answer takes the moment
 	// that a set-up on its way may need.
 	begin := time.Now()
-	m = p.want(301, "ErrorResponse", "HealthCheckRequest", `{}`)
+	m = p.want(301, "ErrorResponse", "ServiceListRequest", `{}`)
 	if m["message"] != "Connection is unregistered." || m["resultCode"] != 500.0 || time.Since(begin) < 900*time.Millisecond {
 		t.Fatal(m, time.Since(begin))
+	}
+	// To a check of health 301 would say that all is well.
+	m = p.want(500, "ErrorResponse", "HealthCheckRequest", `{}`)
+	if m["message"] != "Connection is unregistered." {
+		t.Fatal(m)
 	}
 	p.setUp(ableSetup)
 	p.wait("SetupAckRequest", has(`"supportPersistentInstanceByGrpc":true`, `"fuzzyWatch":true`, `"lock":false`, `"mcp":false`))
@@ -314,7 +319,6 @@ func TestRefusals(t *testing.T) {
 		{400, "InstanceRequest", `{` + names + `,"type":"x","instance":` + instance + `}`, "ErrorResponse", "Unsupported request type x"},
 		{400, "InstanceRequest", `{"serviceName":"","type":"registerInstance","instance":` + instance + `}`, "ErrorResponse", ""},
 		{400, "InstanceRequest", `{` + names + `,"type":"registerInstance","instance":{"ip":"1.1.1.1","port":65536}}`, "ErrorResponse", ""},
-		{400, "BatchInstanceRequest", `{` + names + `,"type":"batchRegisterInstance","instances":[]}`, "ErrorResponse", ""},
 		{400, "ServiceQueryRequest", `{"serviceName":"a b"}`, "ErrorResponse", ""},
 		{400, "SubscribeServiceRequest", `{` + names + `,"subscribe":true,"clusters":"a/b"}`, "ErrorResponse", ""},
 		{400, "NamingFuzzyWatchRequest", `{"groupKeyPattern":"x","watchType":"WATCH"}`, "ErrorResponse", ""},

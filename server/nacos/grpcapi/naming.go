@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/musterhq/muster/server/nacos"
@@ -136,10 +137,24 @@ func (s *Server) batchInstance(ctx context.Context, c *call) (reply, error) {
 		i.Ephemeral = true
 		list[n] = i
 	}
-	if err := s.reg.Register(c.conn.id, key, list); err != nil {
+	if err := s.replaceBatch(c, key, list); err != nil {
 		return reply{}, err
 	}
 	return reply{kind: "BatchInstanceResponse", extra: typeField(req.Type)}, nil
+}
+
+// replaceBatch registers a batch in the place of the last one. A client of Java
+// takes instances out of its batch by registering what is left of it, which in
+// the end is none.
+func (s *Server) replaceBatch(c *call, key registry.ServiceKey, list []registry.Instance) error {
+	if len(list) == 0 {
+		return s.reg.Deregister(c.conn.id, key)
+	}
+	err := s.reg.Register(c.conn.id, key, list)
+	if errors.Is(err, registry.ErrKind) {
+		return codes.Of(err).With("Current service " + key.Grouped() + " is persistent service, can't batch register ephemeral instance.")
+	}
+	return err
 }
 
 func (s *Server) persistentInstance(ctx context.Context, c *call) (reply, error) {

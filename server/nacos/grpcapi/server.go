@@ -27,8 +27,10 @@ type Options struct {
 	TLS      *tls.Config      // nil: plain text
 	Logger   *slog.Logger
 
-	// MaxConnections bounds the connections of clients: 100,000.
-	MaxConnections int
+	// MaxConnections bounds the connections of clients: 100,000. MaxPerIP
+	// bounds those from one address: not at all, for many clients may be behind
+	// one. A connection too many is told so, if it can be taken in at all.
+	MaxConnections, MaxPerIP int
 	// MaxMessage bounds a message: 10 MiB.
 	MaxMessage int
 	// MaxRate bounds the requests per second of one connection: 50,000.
@@ -93,6 +95,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
+	fromIP   map[string]int      // how many of them
 	sockets  map[string]net.Conn // by both addresses: see track
 	departed []departure         // in order
 }
@@ -106,10 +109,15 @@ const minPing = 8 * time.Second
 // and of ten thousand connections few speak at a time.
 const readBuffer = 8 << 10
 
+// window is what a client may send before the server has read it. That it is
+// given keeps grpc from finding out by itself what would be best, for which it
+// sends a ping with every request: a third of what a request costs.
+const window = 1 << 20
+
 // New makes a server. [Server.Serve] opens it.
 func New(o Options) *Server {
 	o.setDefaults()
-	s := &Server{opts: o, reg: o.Registry, log: o.Logger, conns: make(map[*conn]struct{}), sockets: make(map[string]net.Conn)}
+	s := &Server{opts: o, reg: o.Registry, log: o.Logger, conns: make(map[*conn]struct{}), fromIP: make(map[string]int), sockets: make(map[string]net.Conn)}
 	s.ids.Store(uint64(time.Now().UnixMilli()))
 	opts := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(codec{}),
@@ -122,6 +130,8 @@ func New(o Options) *Server {
 		grpc.MaxHeaderListSize(16 << 10),
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.ReadBufferSize(readBuffer),
+		grpc.InitialWindowSize(window),
+		grpc.InitialConnWindowSize(window),
 	}
 	if o.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(o.TLS)))
@@ -142,8 +152,15 @@ func New(o Options) *Server {
 	return s
 }
 
+// spare is for how many connections beyond the bound there is room, so that
+// they can be told why they are not taken in.
+func (o *Options) spare() int { return 100 + o.MaxConnections/20 }
+
 // Serve takes in connections until the server is closed.
-func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(&tracker{Listener: l, server: s}) }
+func (s *Server) Serve(l net.Listener) error {
+	l = nacos.Bound(l, s.opts.MaxConnections+s.opts.spare())
+	return s.grpc.Serve(&tracker{Listener: l, server: s})
+}
 
 // Run looks after the connections until ctx ends.
 func (s *Server) Run(ctx context.Context) {

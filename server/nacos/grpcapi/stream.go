@@ -24,6 +24,11 @@ func (s *Server) handleStream(_ any, stream grpc.ServerStream) error {
 		return status.Error(codes.Internal, "connection is unknown")
 	}
 	defer c.endStream(stream)
+	// To some clients a stream is open from its headers on, and they hear of the
+	// end of one that is. Without this, the headers come with the first push.
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
 	for {
 		var p Payload
 		if err := stream.RecvMsg(&p); err != nil {

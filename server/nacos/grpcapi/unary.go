@@ -63,14 +63,45 @@ func (s *Server) answer(ctx context.Context, p *Payload) reply {
 	call := &call{conn: c, payload: p}
 	if !h.open {
 		if call.receiver = c.await(ctx); call.receiver == nil {
-			return failed(codes.Unregistered.With(codes.Unregistered.Text))
+			return failed(unregistered(p.Type))
 		}
+	}
+	if err := s.catchUp(ctx, p); err != nil {
+		return failed(err)
 	}
 	r, err := h.handle(s, ctx, call)
 	if err != nil {
 		return failed(err)
 	}
 	return r
+}
+
+// unregistered is told to a client whose connection is not set up. A check of
+// health is not answered with 301 as Nacos does: clients take what is from 300 to
+// 399 there for a server that is still starting, and stay. The one in Python does
+// not notice that its stream has ended, so after a restart that took less time
+// than there is between two checks it would never register again.
+func unregistered(kind string) error {
+	code := codes.Unregistered
+	if kind == "HealthCheckRequest" {
+		code.RPC = codes.Server.RPC
+	}
+	return code.With(code.Text)
+}
+
+// catchUp returns when a request that asks for it, by its header linearizable,
+// sees all that was agreed on before it came. Without a majority of the servers
+// that is an error. Other requests read what this server has.
+func (s *Server) catchUp(ctx context.Context, p *Payload) error {
+	if p.Header("linearizable") != "true" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.opts.RequestTimeout)
+	defer cancel()
+	if err := s.reg.Linearizable(ctx); err != nil {
+		return codes.NotReady.With("a linearizable read needs a majority of the servers: " + err.Error())
+	}
+	return nil
 }
 
 // tooMany answers late, so that a client that asks again at once does not ask

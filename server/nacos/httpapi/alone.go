@@ -35,6 +35,11 @@ func (a alone) Members() []Member {
 // Responsible returns the one.
 func (a alone) Responsible(registry.ClientID) string { return a.address() }
 
+// Subscribers has no other server to ask.
+func (a alone) Subscribers(context.Context, registry.ServiceKey) []registry.SubscriberInfo {
+	return nil
+}
+
 // RaftCommand has nothing to do it to.
 func (a alone) RaftCommand(_ context.Context, command, _ string) error {
 	return codes.Unimplemented.With("a server that is alone cannot " + command)

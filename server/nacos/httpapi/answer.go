@@ -16,6 +16,7 @@ const (
 	plain  style = iota // v1: the thing itself; errors are text
 	result              // v2 and v3: {"code":0,"message":"success","data":..}
 	rest                // v1 console and core: {"code":200,"message":null,"data":..}
+	mixed               // v2 here and there: the thing itself; errors as those of result
 )
 
 // raw is JSON that is shared and must not be changed.
@@ -48,12 +49,12 @@ func (s *Server) write(w http.ResponseWriter, st style, v any) int {
 	}
 	switch t := v.(type) {
 	case string:
-		if st == plain {
+		if st == plain || st == mixed {
 			return writeBytes(w, status, "text/plain;charset=UTF-8", []byte(t))
 		}
 	case raw:
 		switch st {
-		case plain:
+		case plain, mixed:
 			return writeBytes(w, status, jsonType, t)
 		case result: // without a copy of what may be long
 			w.Header().Set("Content-Type", jsonType)
@@ -120,7 +121,7 @@ func (s *Server) writeError(w http.ResponseWriter, st style, err error) int {
 		s.log.Debug("request failed", "err", err)
 	}
 	switch st {
-	case result:
+	case result, mixed:
 		return s.writeJSON(w, c.HTTP, envelope{c.API, c.Text, err.Error()})
 	case rest:
 		text := err.Error()

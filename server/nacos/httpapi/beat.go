@@ -59,7 +59,7 @@ func (q *request) parseBeat() (a registry.InstanceKey, full *registry.Instance, 
 		full.Port = a.Port
 	}
 	if a.IP == "" {
-		return a, nil, missing("ip")
+		return a, nil, q.missing("ip")
 	}
 	return a, full, nil
 }
@@ -112,7 +112,7 @@ func (s *Server) registerOrBeat(q *request) (any, error) {
 		return nil, err
 	}
 	if !b.Known {
-		return nil, (codes.Code{HTTP: 404, API: 21003, RPC: 404, Text: "instance not found"}).With("instance not found")
+		return nil, codes.NoBeat.With(codes.NoBeat.Text)
 	}
 	return "ok", nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/musterhq/muster/server/nacos/codes"
+	"github.com/musterhq/muster/server/nacos/shape"
 	"github.com/musterhq/muster/server/registry"
 )
 
@@ -50,7 +51,11 @@ func (s *Server) catalogServices(q *request) (any, error) {
 
 func (s *Server) serviceListV3(q *request) (any, error) {
 	if q.flag("withInstances", false) {
-		return s.detailed(q)
+		list, count, err := s.catalogPage(q, false, 100)
+		if err != nil {
+			return nil, err
+		}
+		return page(q, details(list, instanceObject), count, 100)
 	}
 	list, count, err := s.catalogPage(q, q.flag("ignoreEmptyService", false), 100)
 	if err != nil {
@@ -71,30 +76,40 @@ func overviews(list []*registry.Service) []object {
 	return out
 }
 
+// detailed lists services with their instances, in the words of version 1.
 func (s *Server) detailed(q *request) (any, error) {
 	list, _, err := s.catalogPage(q, false, 20)
-	if err != nil {
-		return nil, err
+	return details(list, hostObject), err
+}
+
+func hostObject(_ registry.ServiceKey, h *registry.Instance) any {
+	return object{
+		"ip": h.IP, "port": h.Port, "enabled": h.Enabled, "valid": h.Healthy, "weight": h.Weight, "metadata": metadata(h.Meta),
 	}
+}
+
+func instanceObject(key registry.ServiceKey, h *registry.Instance) any {
+	return raw(shape.AppendInstance(nil, key, h, false))
+}
+
+// details describes services with their instances, each in the given form.
+func details(list []*registry.Service, form func(registry.ServiceKey, *registry.Instance) any) []object {
 	out := []object{}
 	for _, svc := range list {
 		v := svc.View()
-		clusters := map[string]object{}
+		hosts := map[string][]any{} // by cluster
 		for _, h := range v.Hosts {
-			c := clusters[h.Cluster]
-			if c == nil {
-				c = object{"clusterName": h.Cluster, "hosts": []object{}}
-				clusters[h.Cluster] = c
-			}
-			c["hosts"] = append(c["hosts"].([]object), object{
-				"ip": h.IP, "port": h.Port, "enabled": h.Enabled, "valid": h.Healthy, "weight": h.Weight, "metadata": metadata(h.Meta),
-			})
+			hosts[h.Cluster] = append(hosts[h.Cluster], form(v.Service, h))
+		}
+		clusters := object{}
+		for name, list := range hosts {
+			clusters[name] = object{"clusterName": name, "hosts": list}
 		}
 		out = append(out, object{
 			"serviceName": v.Service.Name, "groupName": v.Service.Group, "clusterMap": clusters, "metadata": declared(v.Declaration),
 		})
 	}
-	return out, nil
+	return out
 }
 
 // present is lookup with the words that the console is told.

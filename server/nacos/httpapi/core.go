@@ -46,28 +46,42 @@ func memberObject(m Member) object {
 
 func (s *Server) self(*request) (any, error) { return memberObject(s.opts.Cluster.Members()[0]), nil }
 
+// memberStates are what Nacos says that a server can be.
+var memberStates = []string{"STARTING", "UP", "SUSPICIOUS", "DOWN", "ISOLATION"}
+
 // selected returns the members that a request asks for.
-func (s *Server) selected(q *request) []Member {
-	part, state := q.text("keyword", q.text("address", "")), strings.ToUpper(q.text("state", ""))
+func (s *Server) selected(q *request) ([]Member, error) {
+	part, state := q.text("keyword", q.text("address", "")), q.text("state", "")
+	if state != "" && !slices.Contains(memberStates, strings.ToUpper(state)) {
+		return nil, codes.State.With("Illegal state: " + state)
+	}
 	return slices.DeleteFunc(slices.Clone(s.opts.Cluster.Members()), func(m Member) bool {
-		return !strings.Contains(address(m.IP, m.Port), part) || state != "" && m.State != state
-	})
+		return !strings.Contains(address(m.IP, m.Port), part) || state != "" && !strings.EqualFold(m.State, state)
+	}), nil
 }
 
 func (s *Server) members(q *request) (any, error) {
-	out := []object{}
-	for _, m := range s.selected(q) {
-		out = append(out, memberObject(m))
+	all, err := s.selected(q)
+	out := make([]object, len(all))
+	for i, m := range all {
+		out[i] = memberObject(m)
 	}
-	return out, nil
+	return out, err
+}
+
+// servers is how version 1 lists them where the others have their nodes.
+func (s *Server) servers(q *request) (any, error) {
+	v, err := s.members(q)
+	return object{"servers": v}, err
 }
 
 func (s *Server) simpleMembers(q *request) (any, error) {
-	out := []string{}
-	for _, m := range s.selected(q) {
-		out = append(out, address(m.IP, m.Port))
+	all, err := s.selected(q)
+	out := make([]string, len(all))
+	for i, m := range all {
+		out[i] = address(m.IP, m.Port)
 	}
-	return out, nil
+	return out, err
 }
 
 func (s *Server) selfHealth(*request) (any, error) { return s.reg.Status(), nil }
@@ -88,6 +102,14 @@ func (s *Server) readinessV1(*request) (any, error) {
 		return answered{status: http.StatusInternalServerError, value: err.Error()}, nil
 	}
 	return "OK", nil
+}
+
+// actuatorHealth is what probes ask that were made for Spring.
+func (s *Server) actuatorHealth(*request) (any, error) {
+	if err := s.ready(); err != nil {
+		return answered{status: http.StatusServiceUnavailable, value: object{"status": "DOWN"}}, nil
+	}
+	return object{"status": "UP"}, nil
 }
 
 func (s *Server) ready() error {
@@ -129,7 +151,7 @@ func (s *Server) raftOps(q *request) (any, error) {
 		}
 	}
 	if in.Command == "" {
-		return nil, missing("command")
+		return nil, q.missing("command")
 	}
 	return nil, s.opts.Cluster.RaftCommand(q.Context(), in.Command, in.Value)
 }
@@ -151,7 +173,7 @@ func (q *request) logBody() (name, level string, err error) {
 		return "", "", err
 	}
 	if in.LogName == "" || in.LogLevel == "" {
-		return "", "", missing("logName")
+		return "", "", q.missing("logName")
 	}
 	return in.LogName, in.LogLevel, nil
 }

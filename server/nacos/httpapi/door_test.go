@@ -20,10 +20,11 @@ import (
 
 // door is a server in front of a registry of its own.
 type door struct {
-	t   *testing.T
-	reg *registry.Registry
-	api *Server
-	udp *udp
+	t    *testing.T
+	reg  *registry.Registry
+	api  *Server
+	udp  *udp
+	last string // the route that answered last
 }
 
 // udp remembers who was subscribed.
@@ -57,6 +58,7 @@ func newDoor(t *testing.T, change func(*Options)) *door {
 	reg.Observe(engine)
 	d := &door{t: t, reg: reg, udp: &udp{subs: make(map[netip.AddrPort]registry.SubscriberInfo)}}
 	o := Options{Registry: reg, Push: engine, Subscribers: d.udp, Address: netip.MustParseAddrPort("10.0.0.100:8848")}
+	o.Requests = func(route string, _ int, _ time.Duration) { d.last = route }
 	if change != nil {
 		change(&o)
 	}
@@ -97,6 +99,9 @@ func (d *door) want(status int, answer, what, body string, headers ...string) {
 		if got != answer {
 			d.t.Fatalf("%s: %q, want %q", what, got, answer)
 		}
+		if code == http.StatusOK {
+			noteAsserted(d.last)
+		}
 		return
 	}
 	if err := json.Unmarshal([]byte(got), &g); err != nil {
@@ -104,6 +109,9 @@ func (d *door) want(status int, answer, what, body string, headers ...string) {
 	}
 	if !within(w, g) {
 		d.t.Fatalf("%s:\n%s\nhas not all of\n%s", what, got, answer)
+	}
+	if code == http.StatusOK {
+		noteAsserted(d.last)
 	}
 }
 
@@ -265,7 +273,7 @@ func TestV2Naming(t *testing.T) {
 	d.want(200, `{"code":0,"message":"success","data":{"name":"DEFAULT_GROUP@@demo","hosts":[{"ip":"10.0.0.1","weight":2}]}}`, "GET /v2/ns/instance/list?serviceName=demo", "")
 	d.want(200, `{"code":0,"data":{"serviceName":"DEFAULT_GROUP@@demo","ip":"10.0.0.1","port":80,"clusterName":"DEFAULT","weight":2,"healthy":true,"metadata":{"a":"b"}}}`, "GET /v2/ns/instance?serviceName=demo&ip=10.0.0.1&port=80", "")
 	d.want(404, `{"code":20004,"message":"resource not found","data":"no matched ip found!"}`, "GET /v2/ns/instance?serviceName=demo&ip=10.0.0.2&port=80", "")
-	d.want(400, `{"code":10000,"message":"parameter missing","data":"Param 'serviceName' is required."}`, "POST /v2/ns/instance?ip=10.0.0.1&port=80", "")
+	d.want(400, `{"code":10000,"message":"parameter missing","data":"Required parameter 'serviceName' type String is not present"}`, "POST /v2/ns/instance?ip=10.0.0.1&port=80", "")
 	d.want(400, `{"code":21001,"message":"weight error"}`, "POST /v2/ns/instance?serviceName=demo&ip=10.0.0.1&port=80&weight=10001", "")
 	d.want(400, `{"code":20002}`, "POST /v2/ns/instance?serviceName=demo&ip=10.0.0.1&port=99999", "")
 	d.want(200, ok, "PUT /v2/ns/instance?serviceName=demo&ip=10.0.0.1&port=80&weight=5", "")
@@ -274,7 +282,7 @@ func TestV2Naming(t *testing.T) {
 	d.want(200, `{"ips":["10.0.0.1:80_true"]}`, "GET /v2/ns/instance/statuses/demo", "")
 	d.want(200, `{"code":0,"data":{"updated":["10.0.0.1:80:unknown:DEFAULT:ephemeral"]}}`, "PUT /v2/ns/instance/metadata/batch", form("serviceName", "demo", "metadata", `{"x":"y"}`))
 	d.want(200, ok, "POST /v2/ns/service?serviceName=s&ephemeral=true&protectThreshold=0.1", "")
-	d.want(400, `{"code":21007,"message":"service already exists"}`, "POST /v2/ns/service?serviceName=s", "")
+	d.want(400, `{"code":21007,"message":"service already exist"}`, "POST /v2/ns/service?serviceName=s", "")
 	d.want(200, `{"code":0,"data":{"namespace":"public","serviceName":"s","groupName":"DEFAULT_GROUP","clusterMap":{},"metadata":{},"protectThreshold":0.1,"selector":{"type":"none"},"ephemeral":true}}`, "GET /v2/ns/service?serviceName=s", "")
 	d.want(400, `{"code":21008,"message":"service not exist"}`, "GET /v2/ns/service?serviceName=zz", "")
 	d.want(400, `{"code":21009}`, "DELETE /v2/ns/service?serviceName=demo", "")
@@ -294,7 +302,7 @@ func TestV2Naming(t *testing.T) {
 func TestV3Naming(t *testing.T) {
 	d := newDoor(t, nil)
 	ok := `{"code":0,"message":"success","data":"ok"}`
-	d.want(404, `{"code":21003,"message":"instance not found"}`, "POST /v3/client/ns/instance", form("serviceName", "demo", "ip", "10.0.0.1", "port", "80", "heartBeat", "true"))
+	d.want(200, `{"code":21003,"message":"instance not found"}`, "POST /v3/client/ns/instance", form("serviceName", "demo", "ip", "10.0.0.1", "port", "80", "heartBeat", "true"))
 	d.want(200, ok, "POST /v3/client/ns/instance", form("serviceName", "demo", "ip", "10.0.0.1", "port", "80"))
 	d.want(200, ok, "POST /v3/client/ns/instance", form("serviceName", "demo", "ip", "10.0.0.1", "port", "80", "heartBeat", "true"))
 	d.want(200, `{"code":0,"data":[{"ip":"10.0.0.1","port":80,"serviceName":"DEFAULT_GROUP@@demo"}]}`, "GET /v3/client/ns/instance/list?serviceName=demo", "")
@@ -321,9 +329,9 @@ func TestNamespaces(t *testing.T) {
 	d.want(200, "true", "PUT /v1/console/namespaces?namespace=n1&namespaceShowName=uno", "")
 	d.want(200, `{"code":0,"data":[{"namespace":"public"},{"namespace":"n1","namespaceShowName":"uno"}]}`, "GET /v2/console/namespace/list", "")
 	d.want(200, `{"code":0,"data":true}`, "POST /v2/console/namespace?namespaceId=n2&namespaceName=two", "")
-	d.want(400, `{"code":22001}`, "POST /v2/console/namespace?namespaceId=n2&namespaceName=two", "")
+	d.want(400, `{"code":22002,"message":"namespace already exist","data":"namespaceId [n2] already exist."}`, "POST /v2/console/namespace?namespaceId=n2&namespaceName=two", "")
 	d.want(400, `{"code":22000}`, "POST /v2/console/namespace?namespaceId=n3&namespaceName=a@b", "")
-	d.want(404, `{"code":22002}`, "GET /v2/console/namespace?namespaceId=n9", "")
+	d.want(404, `{"code":22001,"message":"namespace not exist","data":"namespaceId [ n9 ] not exist"}`, "GET /v2/console/namespace?namespaceId=n9", "")
 	d.want(200, `{"code":0,"data":1}`, "GET /v3/admin/core/namespace/check?namespaceId=n2", "")
 	d.want(200, `{"code":0,"data":true}`, "GET /v3/console/core/namespace/exist?customNamespaceId=n2", "")
 	d.want(200, `{"code":0,"data":true}`, "DELETE /v3/admin/core/namespace?namespaceId=n2", "")
@@ -443,9 +451,11 @@ func TestUDPSubscription(t *testing.T) {
 	d.want(200, `{"cacheMillis":3000}`, list+"55001", "", "User-Agent", "curl/8")
 	d.want(200, `{}`, list+"55002", "", "User-Agent", "Nacos-C-Client:v1.0.11")
 	d.want(200, `{}`, list+"0", "", "User-Agent", "Nacos-Java-Client:v1.4.8")
-	d.want(200, `{}`, list+"55003", "", "Client-Version", "Nacos-Java-Client:v1.4.8", "User-Agent", "x")
+	// As the client of 1.4.8 does: its name in one header, its bare version in the other.
+	d.want(200, `{}`, list+"55003", "", "Client-Version", "1.4.8", "User-Agent", "Nacos-Java-Client:v1.4.8")
+	d.want(200, `{}`, list+"55004", "", "Client-Version", "Nacos-Go-Client:v1.1.6", "User-Agent", "")
 	d.want(400, "caused: Param 'udpPort' is illegal;", list+"70000", "", "User-Agent", "Nacos-Java-Client:v1.4.8")
-	if len(d.udp.subs) != 2 || d.udp.subs[netip.MustParseAddrPort("10.1.1.1:55000")].App != "shop" {
+	if len(d.udp.subs) != 3 || d.udp.subs[netip.MustParseAddrPort("10.1.1.1:55000")].App != "shop" {
 		t.Fatal(d.udp.subs)
 	}
 	d = newDoor(t, func(o *Options) { o.PushToCaller = true })

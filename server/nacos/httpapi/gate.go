@@ -12,16 +12,7 @@ import (
 )
 
 // ServeHTTP answers a request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	select {
-	case s.inFlight <- struct{}{}:
-		defer func() { <-s.inFlight }()
-	default:
-		writeBytes(w, http.StatusServiceUnavailable, "text/plain;charset=UTF-8", []byte("server is overloaded, please try again later!"))
-		return
-	}
-	s.mux.ServeHTTP(w, r)
-}
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 // serve makes the http.Handler of a route.
 func (s *Server) serve(rt *route, name string) http.HandlerFunc {
@@ -33,11 +24,24 @@ func (s *Server) serve(rt *route, name string) http.HandlerFunc {
 }
 
 func (s *Server) do(w http.ResponseWriter, r *http.Request, rt *route) int {
+	// Those who are kept waiting are counted apart: they are many, do nothing,
+	// and must not keep out who wants an answer.
+	places := s.inFlight
+	if rt.waits {
+		places = s.waiting
+	}
+	select {
+	case places <- struct{}{}:
+		defer func() { <-places }()
+	default:
+		return writeBytes(w, http.StatusServiceUnavailable, "text/plain;charset=UTF-8", []byte("server is overloaded, please try again later!"))
+	}
 	if status, text := s.closed(r, rt); status != 0 {
 		return writeBytes(w, status, "text/plain;charset=UTF-8", []byte(text))
 	}
 	q, err := s.parse(w, r)
 	if err == nil {
+		q.style = rt.style
 		err = s.check(q, rt)
 	}
 	if err != nil {
@@ -52,6 +56,9 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, rt *route) int {
 			return http.StatusOK
 		}
 	}
+	if err := s.catchUp(q); err != nil {
+		return s.writeError(w, rt.style, err)
+	}
 	v, err := rt.handle(s, q)
 	if err != nil {
 		return s.writeError(w, rt.style, err)
@@ -59,12 +66,25 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, rt *route) int {
 	return s.write(w, rt.style, v)
 }
 
+// catchUp returns when a read that asks for it, with linearizable=true, sees all
+// that was agreed on before it came. Without a majority of the servers that is an
+// error. Other reads are of what this server has.
+func (s *Server) catchUp(q *request) error {
+	if q.Method != http.MethodGet || !q.flag("linearizable", false) {
+		return nil
+	}
+	if err := s.reg.Linearizable(q.Context()); err != nil {
+		return codes.NotReady.With("a linearizable read needs a majority of the servers: " + err.Error())
+	}
+	return nil
+}
+
 // closed says with which status and text a request is turned away, because of
 // what this server is, or what an operator has said of the path.
 func (s *Server) closed(r *http.Request, rt *route) (status int, text string) {
 	sw := s.reg.Switches()
 	for prefix, status := range sw.LimitedURLs {
-		if strings.HasPrefix(r.URL.Path, prefix) {
+		if strings.HasPrefix(r.URL.Path, prefix) && !rt.switches {
 			return status, ""
 		}
 	}

@@ -260,6 +260,23 @@ func (s *Server) subscribe(q *request, to netip.AddrPort, key registry.ServiceKe
 	})
 }
 
+// listAdmin lists all instances of a service, also those that are taken out.
+func (s *Server) listAdmin(q *request) (any, error) {
+	key, v, err := s.present(q)
+	if err != nil {
+		return nil, err
+	}
+	clusters := q.text("clusterName", "")
+	if err := s.reg.CheckClusters(clusters); err != nil {
+		return nil, err
+	}
+	hosts := v.InCluster(clusters)
+	if q.flag("healthyOnly", false) {
+		hosts = keep(hosts, func(i *registry.Instance) bool { return i.Healthy })
+	}
+	return raw(appendInstances(nil, key, hosts)), nil
+}
+
 // listV3 is a query that answers with the instances alone.
 func (s *Server) listV3(q *request) (any, error) {
 	key, err := q.service()

@@ -100,7 +100,7 @@ func (s *Server) deleteNamespaceV1(q *request) (any, error) {
 		return nil, err
 	}
 	err = s.reg.RemoveNamespace(q.Context(), id)
-	if errors.Is(err, registry.ErrNoNamespace) {
+	if errors.Is(err, registry.ErrNoNamespace) && id != registry.DefaultNamespace {
 		return true, nil // it is not there, which is what was asked for
 	}
 	return yes(err)
@@ -149,7 +149,10 @@ func (s *Server) deleteNamespace(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return true, s.reg.RemoveNamespace(q.Context(), id)
+	if err = s.reg.RemoveNamespace(q.Context(), id); errors.Is(err, registry.ErrNoNamespace) && id != registry.DefaultNamespace {
+		err = nil // it is not there, which is what was asked for
+	}
+	return true, err
 }
 
 func (s *Server) checkNamespace(q *request) (any, error) {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/musterhq/muster/server/nacos/codes"
-	"github.com/musterhq/muster/server/registry"
 )
 
 // switches shows what is switched how, in the names of Nacos' SwitchDomain.
@@ -110,7 +109,7 @@ func (s *Server) setLog(q *request) (any, error) {
 func (s *Server) setHealth(q *request) (any, error) {
 	text := q.text("healthy", q.text("valid", ""))
 	if text == "" {
-		return nil, &registry.InvalidError{Param: "healthy", Text: "Param 'healthy' is required."}
+		return nil, q.missing("healthy")
 	}
 	key, err := q.service()
 	if err != nil {

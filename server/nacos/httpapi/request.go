@@ -25,6 +25,7 @@ type request struct {
 	params url.Values
 	body   []byte // of a JSON request
 	server *Server
+	style  style
 	// patience ends when the caller goes away; the request's own context
 	// also ends when the time for a request is over.
 	patience context.Context
@@ -103,11 +104,23 @@ func (q *request) required(name string) (string, error) {
 	if v := q.text(name, ""); v != "" {
 		return v, nil
 	}
-	return "", missing(name)
+	return "", q.missing(name)
 }
 
-func missing(name string) error {
-	return codes.Missing.With(fmt.Sprintf("Param '%s' is required.", name))
+// missing says that a parameter is not there, in the words of the route's
+// version: version 1 looks for it itself, the later ones leave it to their forms.
+func (q *request) missing(name string) error {
+	if q.style == plain || q.style == rest {
+		return codes.Missing.With(fmt.Sprintf("Param '%s' is required.", name))
+	}
+	kind := "String"
+	switch name {
+	case "port", "checkPort", "count":
+		kind = "Integer"
+	case "healthy", "useInstancePort4Check":
+		kind = "Boolean"
+	}
+	return codes.Missing.With(fmt.Sprintf("Required parameter '%s' type %s is not present", name, kind))
 }
 
 func (q *request) number(name string, otherwise int) (int, error) {
@@ -176,11 +189,13 @@ func (q *request) caller() string {
 	return host
 }
 
+// agent says which client asks. Those of Java say it in User-Agent, and only
+// their bare version in Client-Version.
 func (q *request) agent() string {
-	if v := q.Header.Get("Client-Version"); v != "" {
+	if v := q.UserAgent(); v != "" {
 		return v
 	}
-	return q.UserAgent()
+	return q.Header.Get("Client-Version")
 }
 
 // udp returns where a 1.x client listens for pushes, if it does. It says its

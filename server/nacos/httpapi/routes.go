@@ -19,6 +19,10 @@ type route struct {
 	admin  bool // it belongs to the operator
 	free   bool // nobody is asked for rights
 	always bool // it is answered in whatever state the server is
+	waits  bool // it keeps its caller waiting
+	// switches: it is how a switch is set, so that one which closes too much
+	// can be taken back.
+	switches bool
 	// client returns which HTTP client it is about, where that client's own
 	// server must answer.
 	client func(*request) registry.ClientID
@@ -56,7 +60,7 @@ func known(path string) bool {
 // knownPrefixes are parts of Nacos' API of which not all is there.
 var knownPrefixes = []string{
 	"/v1/cs", "/v2/cs", "/v3/admin/cs", "/v3/console/cs", "/v3/client/cs",
-	"/v3/admin/ai", "/v3/console/ai", "/v1/auth", "/v3/auth", "/v1/console", "/v1/core", "/v2/core", "/v3/console",
+	"/v3/admin/ai", "/v3/console/ai", "/v1/auth", "/v3/auth", "/v1/console", "/v1/core", "/v2/core", "/v3/admin/core", "/v3/console",
 }
 
 func instanceClient(q *request) registry.ClientID {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"time"
@@ -36,6 +37,9 @@ type Cluster interface {
 	// Responsible returns the address of the server that an HTTP client of
 	// this id belongs to.
 	Responsible(id registry.ClientID) string
+	// Subscribers returns who is subscribed to a service at the other servers,
+	// as far as they answer soon.
+	Subscribers(ctx context.Context, key registry.ServiceKey) []registry.SubscriberInfo
 	// RaftCommand does what an operator asks of Raft.
 	RaftCommand(ctx context.Context, command, value string) error
 	// Loads returns how many connections each server holds, by address.
@@ -98,10 +102,12 @@ type Options struct {
 	// clients behind a proxy are not pushed to.
 	PushToCaller bool
 	// MaxBody bounds a request's body: 4 MiB. MaxInFlight bounds the requests
-	// at a time: 4096. Timeout bounds what a request may wait for: 10 s.
-	MaxBody     int64
-	MaxInFlight int
-	Timeout     time.Duration
+	// at a time: 4096, and MaxWaiting those that listen until something changes:
+	// 20,000. MaxConnections bounds the connections: 50,000. Timeout bounds what
+	// a request may wait for: 10 s.
+	MaxBody                                 int64
+	MaxInFlight, MaxWaiting, MaxConnections int
+	Timeout                                 time.Duration
 	// Requests is told of each request: its route, the status it was answered
 	// with, and how long it took.
 	Requests func(route string, status int, took time.Duration)
@@ -113,7 +119,8 @@ type Server struct {
 	reg      *registry.Registry
 	log      *slog.Logger
 	mux      *http.ServeMux
-	inFlight chan struct{}
+	inFlight chan struct{} // one for each request that is being answered
+	waiting  chan struct{} // one for each that listens
 }
 
 // New makes a server.
@@ -142,8 +149,13 @@ func New(o Options) *Server {
 	if o.MaxBody == 0 {
 		o.MaxBody = 4 << 20
 	}
-	if o.MaxInFlight == 0 {
-		o.MaxInFlight = 4096
+	for _, d := range []struct {
+		p   *int
+		def int
+	}{{&o.MaxInFlight, 4096}, {&o.MaxWaiting, 20_000}, {&o.MaxConnections, 50_000}} {
+		if *d.p == 0 {
+			*d.p = d.def
+		}
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
@@ -151,10 +163,17 @@ func New(o Options) *Server {
 	if o.Cluster == nil {
 		o.Cluster = alone{o.Address, o.Version, o.Registry, o.Connections}
 	}
-	s := &Server{opts: o, reg: o.Registry, log: o.Logger, mux: http.NewServeMux(), inFlight: make(chan struct{}, o.MaxInFlight)}
+	s := &Server{
+		opts: o, reg: o.Registry, log: o.Logger, mux: http.NewServeMux(),
+		inFlight: make(chan struct{}, o.MaxInFlight), waiting: make(chan struct{}, o.MaxWaiting),
+	}
 	s.register()
 	return s
 }
+
+// Bound returns a listener for the door that holds as many connections as there
+// may be.
+func (s *Server) Bound(l net.Listener) net.Listener { return nacos.Bound(l, s.opts.MaxConnections) }
 
 // HTTPServer returns a server for the door, with bounds for what a client may
 // be slow or excessive with.

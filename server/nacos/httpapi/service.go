@@ -255,7 +255,8 @@ func (s *Server) serviceNames(q *request) (any, error) {
 	return object{"META-INF/services": found, "count": count}, nil
 }
 
-// subscriberList returns who is subscribed to a service here.
+// subscriberList returns who is subscribed to a service, at all servers unless
+// the request says that it wants to know of this one.
 func (s *Server) subscriberList(q *request, size int) ([]object, int, error) {
 	key, err := q.service()
 	if err != nil {
@@ -270,6 +271,9 @@ func (s *Server) subscriberList(q *request, size int) ([]object, int, error) {
 		for _, sub := range svc.Subscribers() {
 			all = append(all, sub.Info())
 		}
+	}
+	if q.flag("aggregation", true) {
+		all = append(all, s.opts.Cluster.Subscribers(q.Context(), key)...)
 	}
 	slices.SortFunc(all, func(a, b registry.SubscriberInfo) int { return strings.Compare(string(a.Client), string(b.Client)) })
 	first, last := registry.Page(len(all), no, size)

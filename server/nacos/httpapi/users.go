@@ -56,7 +56,7 @@ func (q *request) secret(name string) (string, error) {
 	if v := q.params.Get(name); v != "" {
 		return v, nil
 	}
-	return "", missing(name)
+	return "", q.missing(name)
 }
 
 func (s *Server) createUser(q *request) (any, error) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -43,7 +44,11 @@ func userDoor(t *testing.T) http.Handler {
 	if _, err := a.EnsureAdmin(t.Context(), "admin"); err != nil {
 		t.Fatal(err)
 	}
-	return httpapi.New(httpapi.Options{Registry: reg, Access: a, Users: a})
+	return httpapi.New(httpapi.Options{Registry: reg, Access: a, Users: a, Requests: func(route string, status int, _ time.Duration) {
+		if status == http.StatusOK { // all who ask look at the answer
+			httpapi.NoteAsserted(route)
+		}
+	}})
 }
 
 // ask sends a request whose parameters are in the query, as npm's client does,
@@ -152,10 +157,19 @@ func TestUsersAreKeptByAnAdministrator(t *testing.T) {
 	do("GET", "/v3/auth/user/search", ann, 403, "", "username", "")
 	do("DELETE", "/v3/auth/user", ann, 403, "", "username", "bob")
 
+	do("PUT", "/v3/auth/user", admin, 200, `{"code":0,"message":"success","data":"update user ok!"}`, "username", "bob", "newPassword", "new")
+	loginAs(t, door, "bob", "new")
 	do("PUT", "/v3/auth/user", admin, 400, "not exist", "username", "eve", "newPassword", "pw")
 	do("DELETE", "/v3/auth/user", admin, 200, "delete user ok!", "username", "bob")
 	do("DELETE", "/v1/auth/users", admin, 400, "cannot delete admin: nacos", "username", "nacos")
-	for _, path := range []string{"/v1/auth/users/admin", "/v3/auth/user/admin"} {
+	do("DELETE", "/v1/auth/users", admin, 200, `{"code":200,"message":null,"data":"delete user ok!"}`, "username", "ann")
+	// The oldest way is the same, without /users.
+	do("POST", "/v1/auth", admin, 200, `{"code":200,"message":null,"data":"create user ok!"}`, "username", "carl", "password", "pw")
+	do("PUT", "/v1/auth", admin, 200, `{"code":200,"message":null,"data":"update user ok!"}`, "username", "carl", "newPassword", "pw2")
+	do("GET", "/v1/auth", admin, 200, `"totalCount":2`, "search", "blur", "pageNo", "1", "pageSize", "9")
+	do("GET", "/v1/auth/search", admin, 200, `["carl"]`, "username", "carl")
+	do("DELETE", "/v1/auth", admin, 200, `{"code":200,"message":null,"data":"delete user ok!"}`, "username", "carl")
+	for _, path := range []string{"/v1/auth/admin", "/v1/auth/users/admin", "/v3/auth/user/admin"} {
 		do("POST", path, "", 409, "have admin user cannot use it.", "password", "mine")
 	}
 	loginAs(t, door, "nacos", "admin")

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+
+	"github.com/nacos-group/nacos-sdk-go/clients"
+	"github.com/nacos-group/nacos-sdk-go/common/constant"
+	"github.com/nacos-group/nacos-sdk-go/vo"
+
+	"github.com/musterhq/muster/server/e2e/conformance/protocol"
+)
+
+// version is the one in go.mod.
+const version = "1.1.6"
+
+func (d *driver) connect(r protocol.Request) error {
+	dir, err := os.MkdirTemp("", "conformance-go-v1-")
+	if err != nil {
+		return err
+	}
+	p := vo.NacosClientParam{ClientConfig: &constant.ClientConfig{
+		NamespaceId: r.Namespace, Username: r.User, Password: r.Password, TimeoutMs: 5000,
+		NotLoadCacheAtStart: true, UpdateCacheWhenEmpty: true, LogDir: dir, CacheDir: dir, LogLevel: "warn",
+	}}
+	for _, s := range r.Servers {
+		host, text, err := net.SplitHostPort(s)
+		if err != nil {
+			return err
+		}
+		port, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			return err
+		}
+		p.ServerConfigs = append(p.ServerConfigs, constant.ServerConfig{IpAddr: host, Port: port, ContextPath: "/nacos", Scheme: "http"})
+	}
+	d.client, err = clients.NewNamingClient(p)
+	return err
+}
+
+// done makes one error of the two ways in which the library says no.
+func done(ok bool, err error) error {
+	if err == nil && !ok {
+		return errors.New("the library answered false")
+	}
+	return err
+}
+
+func registration(r protocol.Request) vo.RegisterInstanceParam {
+	return vo.RegisterInstanceParam{
+		Ip: r.IP, Port: uint64(r.Port), Weight: r.Weight, Enable: r.Enabled, Healthy: r.Healthy, Metadata: r.Metadata,
+		ClusterName: r.Cluster, ServiceName: r.Service, GroupName: r.Group, Ephemeral: r.Ephemeral,
+	}
+}
+
+func deregistration(r protocol.Request) vo.DeregisterInstanceParam {
+	return vo.DeregisterInstanceParam{
+		Ip: r.IP, Port: uint64(r.Port), Cluster: r.Cluster, ServiceName: r.Service, GroupName: r.Group, Ephemeral: r.Ephemeral,
+	}
+}
+
+func (d *driver) services(r protocol.Request) (any, error) {
+	got, err := d.client.GetAllServicesInfo(vo.GetAllServiceInfoParam{
+		NameSpace: r.Namespace, GroupName: r.Group, PageNo: uint32(r.Page), PageSize: uint32(r.Size),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("page %d: %w", r.Page, err)
+	}
+	return protocol.Services{Count: int(got.Count), Services: got.Doms}, nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/musterhq/muster/server/e2e/proc"
+)
+
+// restartName is the scenario's name in the table.
+const restartName = "restart"
+
+// A survivor is one client library while its servers are killed and started
+// again: one client with an instance, another that watches it.
+type survivor struct {
+	*Case
+	w, r     *Client
+	p, q     Place // of the ephemeral instance and of the persistent one
+	watch    *Watch
+	instance Instance
+	lasting  *Instance // nil: the library has none
+	known    int       // how often it was told something before
+	began    time.Time
+	err      error
+}
+
+// restart kills each server of the site and starts it again on the same ports.
+// All kinds of clients go through it at the same time. Where there are other
+// servers it stays down until the clients have gone to them; as clients choose
+// their server themselves, each has lost the one that held it when all were
+// down once.
+func restart(ctx context.Context, site *Site, kinds []*Kind, say func(result)) []result {
+	var all []*survivor
+	for _, k := range kinds {
+		all = append(all, &survivor{Case: &Case{Kind: k, ctx: ctx, scenario: restartName}, began: time.Now()})
+	}
+	each := func(what string, do func(*survivor)) {
+		var wg sync.WaitGroup
+		for _, s := range all {
+			if s.err == nil {
+				wg.Go(func() {
+					if s.err = s.attempt(func() { do(s) }); s.err != nil {
+						s.err = fmt.Errorf("%s: %w", what, s.err)
+					}
+				})
+			}
+		}
+		wg.Wait()
+	}
+	each("before", (*survivor).begin)
+	servers := site.Open.Servers
+	for n, s := range servers {
+		s.Kill()
+		if rest := without(servers, n); len(rest) > 0 {
+			each("while "+s.Name+" is down", func(v *survivor) { v.check(rest) })
+		}
+		err := s.Start()
+		if err == nil {
+			limited, cancel := context.WithTimeout(ctx, startTime)
+			err = s.AwaitReady(limited)
+			cancel()
+		}
+		each("after "+s.Name+" was killed and started again", func(v *survivor) {
+			v.must(err)
+			v.check(servers)
+		})
+	}
+	each("at the end", (*survivor).end)
+	var out []result
+	for _, s := range all {
+		s.close()
+		r := s.result(s.err, s.began)
+		say(r)
+		out = append(out, r)
+	}
+	return out
+}
+
+func without(servers []*proc.Server, n int) []*proc.Server {
+	var rest []*proc.Server
+	for i, s := range servers {
+		if i != n {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+func (s *survivor) begin() {
+	servers := s.Site.Open.Servers
+	s.p, s.q = s.place("s"), s.place("persistent")
+	s.w, s.r = s.dial(servers, login{}), s.dial(servers, login{})
+	s.instance = instance("10.5.0.1", 8080)
+	s.watch = s.subscribe(s.r, s.p)
+	s.register(s.w, s.p, s.instance)
+	s.told(s.watch, "of an instance", s.instance)
+	s.known = s.watch.Times()
+	if s.limit("persistent") == nil {
+		i := lasting(instance("10.5.0.2", 8080))
+		s.register(s.w, s.q, i)
+		s.everywhere(servers, s.q, i)
+		s.unchecked(s.q)
+		s.lasting = &i
+	}
+}
+
+// check waits until those servers list the instance, and until a change by the
+// one client is told to the other.
+func (s *survivor) check(servers []*proc.Server) {
+	s.everywhere(servers, s.p, s.instance)
+	s.instance.Weight++
+	s.until("register", func() error { return s.w.register(s.ctx, s.p, s.instance) })
+	s.told(s.watch, "of a change", s.instance)
+	s.everywhere(servers, s.p, s.instance)
+	if s.lasting != nil {
+		s.everywhere(servers, s.q, *s.lasting)
+	}
+	for _, list := range s.watch.Since(s.known) {
+		if len(list) == 0 {
+			s.failf("the subscriber was told an empty list")
+		}
+	}
+}
+
+func (s *survivor) end() {
+	if s.lasting != nil {
+		s.deregister(s.w, s.q, *s.lasting)
+		s.everywhere(s.Site.Open.Servers, s.q)
+	}
+	s.deregister(s.w, s.p, s.instance)
+	s.everywhere(s.Site.Open.Servers, s.p)
+}

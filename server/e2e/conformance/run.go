@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/musterhq/muster/server/e2e/conformance/protocol"
+)
+
+// A runner goes through everything with all clients that can be had.
+type runner struct {
+	options
+	dir     string // for this run: data and logs
+	cache   string // for clients, kept
+	started time.Time
+	names   []string // of the clients that work, in the table's order
+
+	mu      sync.Mutex
+	results []result
+	absent  []absence
+}
+
+// An absence is a client that could not be had, and why.
+type absence struct {
+	Client string `json:"client"`
+	Why    string `json:"why"`
+}
+
+// have builds all drivers, two at a time, and returns those that work.
+func (r *runner) have(ctx context.Context, wanted []Driver) (had []Driver, hello map[string]protocol.Hello) {
+	hello = make(map[string]protocol.Hello)
+	ready := make([]bool, len(wanted))
+	gate := make(chan struct{}, 2)
+	var wg sync.WaitGroup
+	for n, d := range wanted {
+		wg.Go(func() {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			began := time.Now()
+			h, err := r.build(ctx, d)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			switch {
+			case errors.Is(err, ErrMissing):
+				r.absent = append(r.absent, absence{d.Name(), err.Error()})
+				r.progress("client %-12s %v", d.Name(), err)
+			case err != nil:
+				r.results = append(r.results, result{Scenario: "build", Client: d.Name(), Outcome: "failed", Why: err.Error(), Took: time.Since(began)})
+				r.progress("client %-12s FAILED %v", d.Name(), err)
+			default:
+				ready[n], hello[d.Name()] = true, h
+				r.progress("client %-12s %s %s, ready after %.1fs", d.Name(), h.Client, h.Version, time.Since(began).Seconds())
+			}
+		})
+	}
+	wg.Wait()
+	for n, d := range wanted {
+		if ready[n] {
+			had = append(had, d)
+			r.names = append(r.names, d.Name())
+		}
+	}
+	return had, hello
+}
+
+// buildTime is how long it may take to have one client.
+const buildTime = 10 * time.Minute
+
+func (r *runner) build(ctx context.Context, d Driver) (h protocol.Hello, err error) {
+	ctx, cancel := context.WithTimeout(ctx, buildTime)
+	defer cancel()
+	work := filepath.Join(r.cache, d.Name())
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		return h, err
+	}
+	if err := d.Build(ctx, work); err != nil {
+		return h, err
+	}
+	c, err := startClient(ctx, d, filepath.Join(r.dir, d.Name()+"-hello"))
+	if err != nil {
+		return h, err
+	}
+	c.End()
+	return c.Hello, nil
+}
+
+// at runs everything at a site of that many servers.
+func (r *runner) at(ctx context.Context, binary string, size int, had []Driver, hello map[string]protocol.Hello) error {
+	site, err := newSite(ctx, binary, filepath.Join(r.dir, fmt.Sprintf("servers-%d", size)), size)
+	if err != nil {
+		return fmt.Errorf("%d servers: %w", size, err)
+	}
+	defer site.Close()
+	var kinds []*Kind
+	for _, d := range had {
+		kinds = append(kinds, &Kind{Driver: d, Generation: hello[d.Name()].Generation, Site: site, dir: r.dir})
+	}
+	r.singles(ctx, kinds)
+	for _, k := range kinds {
+		k.release()
+	}
+	if r.wants(sameName) || r.wants(seenName) {
+		m := newMatrix(ctx, site, kinds)
+		r.keep(m.same(r.say))
+		r.keep(m.seen(r.say))
+		m.close()
+	}
+	if r.wants(restartName) {
+		r.keep(restart(ctx, site, kinds, r.say))
+	}
+	return ctx.Err()
+}
+
+// singles runs the scenarios that clients go through by themselves, several at
+// a time: most of their time is waiting.
+func (r *runner) singles(ctx context.Context, kinds []*Kind) {
+	gate := make(chan struct{}, r.parallel)
+	var wg sync.WaitGroup
+	for _, s := range scenarios {
+		if !r.wants(s.Name) {
+			continue
+		}
+		for _, k := range kinds {
+			gate <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-gate }()
+				c := &Case{Kind: k, ctx: ctx, scenario: s.Name}
+				began := time.Now()
+				err := c.limit(s.Name)
+				if err == nil {
+					err = c.attempt(func() { s.Do(c) })
+					c.close()
+				}
+				res := c.result(err, began)
+				r.say(res)
+				r.keep([]result{res})
+			})
+		}
+	}
+	wg.Wait()
+}
+
+func (r *runner) keep(results []result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results = append(r.results, results...)
+}
+
+// say shows one result as it comes.
+func (r *runner) say(res result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress("%s", res)
+}
+
+// progress writes a line to standard error; r.mu is held, or nothing else runs.
+func (r *runner) progress(format string, args ...any) {
+	_, _ = fmt.Fprintf(os.Stderr, "%6.1fs  %s\n", time.Since(r.started).Seconds(), fmt.Sprintf(format, args...))
+}
