@@ -18,6 +18,7 @@ BENCH     ?=
 INTEROP   ?=
 DATA      ?= bin/data
 SERVER    ?=
+LINEARIZE ?= 600
 CONFORMANCE ?=
 E2E       ?=
 
@@ -51,6 +52,14 @@ test: ## the tests for every change; of the interop matrix, one scenario
 	cd server/e2e && $(GO) test -short ./...
 	cd compat/memberlist && $(GO) test -short ./...
 	cd compat && $(GO) test -short ./...
+
+.PHONY: resilience
+resilience: ## real servers and clients: killed, cut, restarted, full disks, broken logs; wants root for network namespaces and small disks
+	cd server/e2e && MUSTER_OUTAGES=6 $(GO) test -count=1 -timeout 60m -v .
+
+.PHONY: linearize
+linearize: ## persistent writes through three real servers under faults for LINEARIZE seconds (600), judged by porcupine
+	cd server/e2e && MUSTER_LINEARIZE_SECONDS=$(LINEARIZE) $(GO) test -count=1 -timeout 120m -v -run '^TestLinearizable$$' .
 
 .PHONY: conformance
 conformance: ## unmodified Nacos clients in five languages, against one server and three; CONFORMANCE takes flags

@@ -267,6 +267,11 @@ func TestShows(t *testing.T) {
 	if len(raft.Servers) != 3 || raft.Leader == "" || raft.Cluster == "" {
 		t.Errorf("%+v", raft)
 	}
+	// Nacos' list of members tells of Raft as well.
+	await(t, "what the others say of Raft is here", func() bool {
+		nodes := all[0].do("GET", "/nacos/v2/core/cluster/node/list")
+		return strings.Count(nodes, `"state":"LEADER"`) == 1 && strings.Count(nodes, `"state":"FOLLOWER"`) == 2
+	})
 	var clients []admin.Registrant
 	decode(t, all[0].do("GET", "/muster/v1/clients?limit=1"), &clients)
 	if len(clients) != 1 || clients[0].ID != "10.0.0.1:80#false" || clients[0].Kind != "persistent" {
@@ -309,7 +314,10 @@ func TestOperatorsNeedAToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the first user is there", func() bool { return c.Login(t.Context(), "nacos", "correct horse") == nil })
+	await(t, "the first user is there", func() bool { return len(s.auth.Users()) == 1 })
+	if err := c.Login(t.Context(), "nacos", "correct horse"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := c.Raft(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -412,7 +420,8 @@ func TestUnknownCommandEndsTheServer(t *testing.T) {
 	_, _ = s.raft.Propose(t.Context(), []byte{99}) // what it answers does not matter: it ends
 	select {
 	case err := <-done:
-		if !errors.Is(err, registry.ErrCommand) {
+		var v *VersionError
+		if !errors.Is(err, registry.ErrCommand) || !errors.As(err, &v) || v.Hint() == "" {
 			t.Errorf("ended with %v", err)
 		}
 	case <-time.After(patience):

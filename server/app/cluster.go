@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,9 @@ var _ httpapi.Cluster = (*cluster)(nil)
 // askEvery is how old what is shown of other servers may be.
 const askEvery = time.Second
 
+// tooOld is from when on it is worth less than nothing: nobody had looked.
+const tooOld = 5 * time.Second
+
 // raft returns what the servers say of Raft. It does not wait for any: it has
 // them asked, and returns what they said before.
 func (c *cluster) raft() consensus.Status {
@@ -44,10 +48,30 @@ func (c *cluster) raft() consensus.Status {
 			c.known, c.asked, c.asking = st, time.Now(), false
 		}()
 	}
-	if c.asked.IsZero() {
+	if now.Sub(c.asked) > tooOld {
 		return c.s.raft.Status()
 	}
 	return c.known
+}
+
+// What the member list says of a server's part in Raft, beside LEADER, FOLLOWER,
+// CANDIDATE and SHUTDOWN.
+const (
+	raftUnknown = "UNKNOWN" // it has not answered
+	raftOutside = "OUTSIDE" // it has not been taken in
+)
+
+// raftState is what another server said of itself. Who leads is known better by
+// now: the answer may be a second old.
+func raftState(m consensus.Member) string {
+	switch state := strings.ToUpper(m.State); {
+	case !m.Answered:
+		return raftUnknown
+	case state == "LEADER":
+		return "FOLLOWER"
+	default:
+		return state
+	}
 }
 
 // Members returns the servers, this one first.
@@ -71,9 +95,10 @@ func (c *cluster) Members() []httpapi.Member {
 			ID: p.id(), IP: p.member.Addr.Addr().String(), Port: p.HTTP, State: state(p), Version: p.Version,
 			RaftPort: p.Raft, Refreshed: p.seen, Raft: shared,
 		}
-		m.Raft.State = "FOLLOWER"
+		m.Raft.State = raftOutside
 		for _, r := range st.Servers {
 			if r.ID == p.id() {
+				m.Raft.State = raftState(r)
 				m.Raft.Term, m.Raft.Index, m.Raft.Applied, m.Raft.LagEntries = r.Term, r.Last, r.Applied, r.Lag
 				if r.Disk != "" {
 					m.Raft.DiskErrors = 1
@@ -84,6 +109,7 @@ func (c *cluster) Members() []httpapi.Member {
 			m.Raft.State = "LEADER"
 		}
 		if p.id() == c.s.id {
+			m.Raft.State = strings.ToUpper(own.State)
 			m.Raft.Term, m.Raft.Index, m.Raft.Applied, m.Raft.DiskErrors = own.Term, own.Last, own.Applied, own.DiskErrors
 			out = append([]httpapi.Member{m}, out...)
 			continue

@@ -103,6 +103,7 @@ func nacosFamilies(s *Server, reg registry.Stats, p push.Stats, raft consensus.M
 	} {
 		monitor = append(monitor, of(m.v, "naming", m.name))
 	}
+	byUDP := s.udp.Subscriptions()
 	conns := s.grpc.Connections()
 	monitor = append(monitor, of(len(conns), "naming", "longConnection"), of(len(conns), "core", "longConnection"), of(0, "config", "longConnection"))
 	versions := make(map[string]int)
@@ -125,6 +126,11 @@ func nacosFamilies(s *Server, reg registry.Stats, p push.Stats, raft consensus.M
 			of(raft.Proposals, "raft_apply_log_timer"), of(raft.Reads, "raft_apply_read_timer"),
 		}},
 		by("nacos_naming_clients", "Connections by the client's version.", "version", false, clients...),
+		// To Nacos, a client without a connection is of version 1.
+		by("nacos_naming_publisher", "Instances of this server's clients.", "version", false,
+			of(reg.OwnByBeat, "v1"), of(reg.OwnInstances-reg.OwnByBeat, "v2")),
+		by("nacos_naming_subscriber", "Subscriptions of this server's clients.", "version", false,
+			of(byUDP, "v1"), of(max(reg.Subscribers-byUDP, 0), "v2")),
 	}
 }
 

@@ -17,6 +17,24 @@ type machine struct {
 	broken atomic.Pointer[error]
 }
 
+// A VersionError says that the servers have agreed on what this version does not
+// know. The server has ended; what it has on disk is as it was.
+type VersionError struct {
+	Index uint64 // of the command
+	Err   error
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("command %d of the log is from a later version of muster: %v", e.Index, e.Err)
+}
+
+func (e *VersionError) Unwrap() error { return e.Err }
+
+// Hint says what to try next.
+func (e *VersionError) Hint() string {
+	return "run the version that the other servers run; this server's data stays as it is"
+}
+
 // Apply applies a command.
 func (m *machine) Apply(index uint64, command []byte) []byte {
 	if err := m.broken.Load(); err != nil {
@@ -24,7 +42,7 @@ func (m *machine) Apply(index uint64, command []byte) []byte {
 	}
 	res := m.Registry.Apply(index, command)
 	if err := registry.ReadError(res); err != nil {
-		err = fmt.Errorf("command %d of the log is from a later version of muster: %w", index, err)
+		err = &VersionError{Index: index, Err: err}
 		m.broken.Store(&err)
 		m.fail(err)
 	}

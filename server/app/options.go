@@ -53,7 +53,8 @@ type Options struct {
 	// cluster: 10 min. Below zero it always is.
 	DeadAfter time.Duration
 	// Grace is how long the clients of a server that is gone stay listed while
-	// they connect to another one: 7 s.
+	// they connect to another one, from when its death is noticed: 7 s. Of one
+	// that left or was started again it is as much longer as noticing takes.
 	Grace time.Duration
 	// Settle is how long, after all servers were gone, nothing is pushed while
 	// clients come back: 10 s.
@@ -71,9 +72,14 @@ type Options struct {
 	FirstUser       func(name, password string)
 	Secret          []byte
 
-	// Limits bound what clients may have the server hold.
+	// Limits bound what clients may have the server hold, Doors what they may ask
+	// for at a time, and MaxConnections how many are connected by gRPC.
 	Limits         registry.Limits
+	Doors          DoorLimits
 	MaxConnections int
+	// PushToCaller has clients of 1.x pushed to at the address that they ask
+	// from, and not at the one they give: see httpapi.Options.
+	PushToCaller bool
 
 	// Version is what this build calls itself.
 	Version string
@@ -150,6 +156,7 @@ func (o *Options) validate() error {
 	}
 	bad(o.BootstrapExpect < 0, "%d servers cannot found a cluster", o.BootstrapExpect)
 	bad(o.BootstrapExpect > 1 && len(o.Join) == 0, "%d servers are to found a cluster, and this one knows none of the others to join", o.BootstrapExpect)
+	bad(o.MaxConnections < 0, "a negative number of connections")
 	bad(o.Grace < 0 || o.Settle < 0 || o.LeaveWithin < 0, "a negative time")
 	return errors.Join(errs...)
 }

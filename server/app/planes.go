@@ -134,8 +134,10 @@ func (s *Server) withdrawn(_ context.Context, m muster.Message) ([]byte, error) 
 
 // openDoors makes what clients and operators come in by.
 func (s *Server) openDoors() error {
+	limits := s.opts.Doors
 	s.grpc = grpcapi.New(grpcapi.Options{
 		Registry: s.reg, Push: s.push, Access: s.auth, Logger: s.log, MaxConnections: s.opts.MaxConnections,
+		MaxPerIP: limits.ConnectionsPerIP, MaxMessage: limits.Message, MaxRate: limits.Rate, MaxConcurrent: uint32(limits.Concurrent),
 		Requests: s.metrics.grpcRequest,
 	})
 	s.later(func() error { s.grpc.Close(); return nil })
@@ -144,7 +146,7 @@ func (s *Server) openDoors() error {
 		return bindError("UDP push", "--bind", s.opts.address(0), err)
 	}
 	s.udp = udppush.New(pc, udppush.Options{
-		Push: s.push, Logger: s.log,
+		Push: s.push, Logger: s.log, MaxSubscribers: limits.UDPSubscribers, MaxPerSubscriber: limits.UDPPerAddress,
 		Lasts: func() time.Duration { return time.Duration(s.reg.Switches().PushCache) * time.Millisecond },
 	})
 	s.later(func() error {
@@ -158,12 +160,14 @@ func (s *Server) openDoors() error {
 		Subscribers: s.udp, Logger: s.log, Healthy: s.Ready,
 		Address: netip.AddrPortFrom(s.ip(), uint16(portOf(s.httpListener))), SetLogLevel: s.setLogLevel,
 		Metrics: s.metrics.handler(), Requests: s.metrics.httpRequest,
+		MaxConnections: limits.HTTPConnections, MaxInFlight: limits.Requests, MaxWaiting: limits.Listeners,
+		MaxBody: int64(limits.Body), MaxBodies: int64(limits.Bodies), PushToCaller: s.opts.PushToCaller,
 	}
 	s.router.inner = httpapi.New(door)
 	door.Route = s.router.route
 	s.door = httpapi.New(door)
 	s.http = s.door.HTTPServer()
-	s.http.Handler = s.mux()
+	s.http.Handler = httpapi.Tidy(s.mux())
 	s.later(s.closeHTTP)
 	return nil
 }

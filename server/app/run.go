@@ -83,10 +83,12 @@ func (s *Server) Run(ctx context.Context) error {
 // start sets everything to work.
 func (s *Server) start(ctx context.Context) {
 	for _, f := range []func(context.Context){
-		s.members.follow, s.plane.Run, s.reg.Run, s.push.Run, s.health.Run, s.grpc.Run, s.bringUp, s.noteClock, s.watchRaft, s.watchMinority,
+		s.plane.Run, s.reg.Run, s.push.Run, s.health.Run, s.grpc.Run, s.bringUp, s.noteClock, s.watchRaft, s.watchMinority,
 	} {
 		s.work.Go(func() { f(ctx) })
 	}
+	// It has the router work, and so ends before that is waited for.
+	s.router.work.Go(func() { s.members.follow(ctx) })
 	s.work.Go(func() {
 		if err := s.udp.Run(ctx); err != nil && ctx.Err() == nil {
 			s.fail(fmt.Errorf("pushing by UDP: %w", err))

@@ -155,7 +155,7 @@ func (s *Server) openGossip() error {
 	}
 	s.later(s.node.Close)
 	s.reg = registry.New(registry.Options{
-		Self: s.id, Limits: s.opts.Limits, Grace: s.opts.Grace, Leader: s.leads, Logger: s.log,
+		Self: s.id, Limits: s.opts.Limits, Grace: s.opts.Grace, Unnoticed: unnoticed, Leader: s.leads, Logger: s.log,
 	})
 	s.reg.ObserveClock(s.dir.clock)
 	s.machine = &machine{Registry: s.reg, fail: s.fail}
@@ -170,6 +170,10 @@ func (s *Server) openGossip() error {
 	s.later(s.raft.Close)
 	return nil
 }
+
+// unnoticed is about how long gossip takes to notice that a server died, with
+// the settings below.
+const unnoticed = 5 * time.Second
 
 // gossip is the library's configuration for a server.
 func (s *Server) gossip(meta []byte) muster.Config {

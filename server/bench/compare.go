@@ -41,6 +41,9 @@ func (b *bench) measure(ctx context.Context, p part) error {
 	if err := p.run(ctx, b); err != nil {
 		return err
 	}
+	if err := b.noteLoad(); err != nil {
+		return err
+	}
 	return os.RemoveAll(b.space())
 }
 
@@ -94,23 +97,31 @@ func (b *bench) compare(ctx context.Context, c comparison) error {
 	return nil
 }
 
+// servers is how many each system has.
+const servers = 3
+
 func (b *bench) cell(ctx context.Context, c comparison, clients int) (err error) {
 	var crowds []*crowd
-	defer func() {
-		for _, g := range crowds {
-			err = errors.Join(err, g.close())
-		}
-	}()
-	for _, x := range c.contenders {
-		g, err := gather(ctx, x, clients)
-		if err != nil {
-			return err
-		}
-		crowds = append(crowds, g)
-	}
+	defer func() { err = errors.Join(err, closeAll(crowds)) }()
 	rounds, warm, d := b.times()
-	did, undid := make([][]sample, len(crowds)), make([][]sample, len(crowds))
+	did, undid := make([][]sample, len(c.contenders)), make([][]sample, len(c.contenders))
 	for r := range rounds {
+		// Where there are fewer clients than servers they are at others in each
+		// round: it makes a difference whether the server leads.
+		if r == 0 || clients < servers {
+			err := closeAll(crowds)
+			crowds = nil
+			if err != nil {
+				return err
+			}
+			for _, x := range c.contenders {
+				g, err := gather(ctx, x, clients, r%servers)
+				if err != nil {
+					return err
+				}
+				crowds = append(crowds, g)
+			}
+		}
 		order := make([]int, len(crowds))
 		for i := range order {
 			order[i] = i
@@ -138,6 +149,14 @@ func (b *bench) cell(ctx context.Context, c comparison, clients int) (err error)
 		b.note(c.undoName, c, clients, undid, nil)
 	}
 	return nil
+}
+
+func closeAll(crowds []*crowd) error {
+	var errs []error
+	for _, g := range crowds {
+		errs = append(errs, g.close())
+	}
+	return errors.Join(errs...)
 }
 
 // note adds a cell to the report: medians over the rounds, and the median of

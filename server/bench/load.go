@@ -33,12 +33,12 @@ type caller struct {
 // base keeps what the loads of one run do apart.
 var base atomic.Uint64
 
-// gather connects so many clients.
-func gather(ctx context.Context, c contender, clients int) (*crowd, error) {
+// gather connects so many clients, the first of them to server first.
+func gather(ctx context.Context, c contender, clients, first int) (*crowd, error) {
 	g := &crowd{label: c.label, system: c.system}
 	from := base.Add(1 << 28)
 	for i := range clients {
-		conn, err := c.dial(ctx, i, clients)
+		conn, err := c.dial(ctx, first+i, clients)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: client %d: %w", c.label, i, err), g.close())
 		}

@@ -1,16 +1,45 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"text/tabwriter"
 )
 
 // A report is what a run found.
 type report struct {
+	Machine  string   `json:"machine"`
+	Loads    []load   `json:"loads"`
 	Compared []line   `json:"compared"`
 	Figures  []figure `json:"figures"`
 	Left     []string `json:"left,omitempty"` // what could not be measured, and why
+}
+
+// A load is how busy the machine was when a part ended: the average number of
+// threads that could run in the minute before, its own among them.
+type load struct {
+	Part    string  `json:"part"`
+	Average float64 `json:"average"`
+}
+
+// noteLoad adds the load average to the report, where the system has one.
+func (b *bench) noteLoad() error {
+	text, err := os.ReadFile("/proc/loadavg")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	l := load{Part: b.part}
+	if _, err := fmt.Sscan(string(text), &l.Average); err != nil {
+		return fmt.Errorf("load average: %q: %w", text, err)
+	}
+	b.report.Loads = append(b.report.Loads, l)
+	return nil
 }
 
 // A line is one contender in one cell of a comparison.
@@ -92,6 +121,10 @@ func (r *report) missed() bool {
 
 func (r *report) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, r.Machine)
+	for _, l := range r.Loads {
+		fmt.Fprintf(w, "load average behind %s: %.1f\n", l.Part, l.Average)
+	}
 	if len(r.Compared) > 0 {
 		fmt.Fprintln(w, "row\tclients\twho\ta second\tlow..high\tp50 ms\tp99 ms\tcpu us, servers + clients\t")
 		for _, l := range r.Compared {

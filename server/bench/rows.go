@@ -14,6 +14,11 @@ var parts = []part{
 	{"persistent", persistent},
 	{"ephemeral", ephemeral},
 	{"query", query},
+	{"push", pushed},
+	{"connections", connections},
+	{"instances", instances},
+	{"start", started},
+	{"failover", failover},
 }
 
 // systems are those that are compared.

@@ -25,6 +25,7 @@ var canned = map[string]string{
 	"POST /nacos/v3/admin/ns/instance":        `{"code":0,"message":"success","data":"ok"}`,
 	"DELETE /nacos/v3/admin/ns/instance":      `{"code":0,"message":"success","data":"ok"}`,
 	"GET /nacos/v3/admin/core/namespace/list": `{"code":0,"message":"success","data":[{"namespace":"","namespaceShowName":"public","namespaceDesc":"Default Namespace","quota":200},{"namespace":"prod","namespaceShowName":"Production","namespaceDesc":"what customers see","quota":200}]}`,
+	"GET /nacos/v3/admin/core/namespace":      `{"code":0,"message":"success","data":{"namespace":"prod","namespaceShowName":"prod"}}`,
 	"POST /nacos/v3/admin/core/namespace":     `{"code":0,"message":"success","data":true}`,
 	"DELETE /nacos/v3/admin/core/namespace":   `{"code":0,"message":"success","data":true}`,
 	"POST /nacos/v3/admin/core/ops/raft":      `{"code":0,"message":"success","data":null}`,

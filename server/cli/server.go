@@ -23,10 +23,11 @@ type serverFlags struct {
 	httpPort, grpcPort, gossipPort, raftPort     int
 	join, keys                                   []string
 	expect                                       int
-	auth, adminAuth                              bool
+	auth, adminAuth, pushToCaller                bool
 	adminPassword, adminPasswordFile, secretFile string
 	grace, settle, deadAfter                     time.Duration
 	maxConnections                               int
+	limits                                       []string
 	logLevel, logFormat, output                  *choice
 }
 
@@ -53,8 +54,8 @@ line is the same for the first start, for a restart and for one server more, and
 any server that is there will do. The first server of a cluster is started
 without --join, or several at once with --bootstrap-expect.
 
-The ports among servers, 7946 and 7848, and without --admin-auth the API, have
-no password: keep them from whom they do not concern.`,
+Without --key-file the ports among servers, 7946 and 7848, ask nobody, and
+without --admin-auth the API: keep them from whom they do not concern.`,
 	}
 	f.register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runServer(cmd, f, std) }
@@ -74,7 +75,7 @@ func (f *serverFlags) register(cmd *cobra.Command) {
 	fs.IntVar(&f.gossipPort, "gossip-port", 0, "`PORT` for gossip, UDP and TCP (default 7946)")
 	fs.IntVar(&f.raftPort, "raft-port", 0, "`PORT` for Raft (default that for HTTP - 1000)")
 	fs.StringVar(&f.label, "label", "", "`TEXT` that keeps clusters apart: only servers with the same one talk")
-	fs.StringVar(&f.keyFile, "key-file", "", "`FILE` of keys that encrypt gossip, one in base64 per line, the first in use; keep it mode 0600")
+	fs.StringVar(&f.keyFile, "key-file", "", "`FILE` of keys that guard the ports among servers, one in base64 per line, the first in use; keep it mode 0600")
 	fs.StringArrayVar(&f.keys, "key", nil, "`BASE64` key; repeatable, the first in use; other users can see it: prefer --key-file")
 	fs.BoolVar(&f.auth, "auth", false, "ask clients for a token")
 	fs.BoolVar(&f.adminAuth, "admin-auth", false, "ask operators for a token")
@@ -85,6 +86,8 @@ func (f *serverFlags) register(cmd *cobra.Command) {
 	fs.DurationVar(&f.settle, "settle", 0, "how long nothing is pushed after all servers were gone, while clients come back (default 10s)")
 	fs.DurationVar(&f.deadAfter, "dead-after", 0, "how long a server is away before it is no more a part of the cluster (default 10m)")
 	fs.IntVar(&f.maxConnections, "max-connections", 0, "gRPC connections of clients, at most (default 100000)")
+	fs.StringArrayVar(&f.limits, "limit", nil, "`NAME=N` bounds what clients may have the server hold or do, as services=100000; repeatable; a NAME that is none lists them")
+	fs.BoolVar(&f.pushToCaller, "udp-push-to-caller", false, "push to 1.x clients at the address they ask from, not at the one they give: nobody can have others sent datagrams")
 	f.logLevel = choiceFlag(cmd, "log-level", "", "least level logged", "info", "debug", "warn", "error")
 	f.logFormat = choiceFlag(cmd, "log-format", "", "auto is text on a terminal and json otherwise", "auto", "text", "json")
 	f.output = choiceFlag(cmd, "output", "o", "how to print the ready line", "table", "json")
@@ -98,6 +101,7 @@ func runServer(cmd *cobra.Command, f serverFlags, std Streams) error {
 		return usage(cmd, err)
 	}
 	o.Logger, o.Level, o.FirstUser = log, level, showFirstUser(std.Err)
+	tuneHeap()
 	s, err := app.New(o)
 	if errors.Is(err, app.ErrOptions) {
 		return usage(cmd, err)
@@ -142,7 +146,13 @@ func (f *serverFlags) options(log *slog.Logger) (o app.Options, err error) {
 		HTTPPort: f.httpPort, GRPCPort: f.grpcPort, GossipPort: f.gossipPort, RaftPort: f.raftPort,
 		BootstrapExpect: f.expect, Grace: f.grace, Settle: f.settle, DeadAfter: f.deadAfter,
 		Auth: f.auth, AdminAuth: f.adminAuth, AdminPassword: f.adminPassword, MaxConnections: f.maxConnections,
-		Version: buildVersion().Version,
+		PushToCaller: f.pushToCaller,
+		Version:      buildVersion().Version,
+	}
+	for _, l := range f.limits {
+		if err := o.SetLimit(l); err != nil {
+			return o, err
+		}
 	}
 	for _, j := range f.join {
 		for part := range strings.SplitSeq(j, ",") {

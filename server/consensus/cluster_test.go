@@ -80,8 +80,10 @@ func (c *testCluster) start(name string) *testNode {
 	return n
 }
 
-func (c *testCluster) open(name string) (*testNode, error) {
-	o, faults := c.options(name, "127.0.0.1:0")
+func (c *testCluster) open(name string) (*testNode, error) { return c.openAt(name, "127.0.0.1:0") }
+
+func (c *testCluster) openAt(name, bind string) (*testNode, error) {
+	o, faults := c.options(name, bind)
 	fsm := newKV()
 	node, err := Open(o, fsm)
 	if err != nil {

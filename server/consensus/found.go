@@ -191,7 +191,8 @@ func (n *Node) bootstrap(r *raft.Raft, servers []Server) error {
 }
 
 // standNow makes the engine stand for election without waiting for a leader's
-// silence. Only for when there can be no leader.
+// silence. Only for when there can be no leader: followers give it their votes
+// though they may still believe in one.
 func (n *Node) standNow(r *raft.Raft) {
 	var resp raft.TimeoutNowResponse
 	req := &raft.TimeoutNowRequest{RPCHeader: n.trans.request(0).RPCHeader}

@@ -153,7 +153,7 @@ func (n *Node) startEngine() (r *raft.Raft, err error) {
 // arm starts the node's own goroutines.
 func (n *Node) arm(r *raft.Raft) {
 	n.mux.spawn(n.mux.serve)
-	for _, f := range []func(*raft.Raft){n.followLeaders, n.reconcile, n.watchReady, n.keepSmall, n.found, n.standAlone} {
+	for _, f := range []func(*raft.Raft){n.followLeaders, n.watchLeader, n.reconcile, n.watchReady, n.keepSmall, n.found, n.standAlone} {
 		n.wg.Add(1)
 		go func() {
 			defer n.wg.Done()

@@ -35,9 +35,12 @@ type submitter struct {
 	packed  uint64
 }
 
-// entriesInFlight is how many entries are under way at once: two, so that the
-// leader's disk works on one while the followers' work on the other. More makes
-// entries smaller and each of them costs the same.
+// entriesInFlight is how many entries are under way at once, at most: two, so
+// that the leader's disk works on one while the followers' work on the other.
+// More makes entries smaller, and each of them costs the same: a write to three
+// disks, four messages, a dozen goroutines that wake up. So the second is begun
+// only when it is as large as the first; less than that waits until the first
+// has landed, and is joined by what comes until then.
 const entriesInFlight = 2
 
 // batch is the proposals of one entry.
@@ -107,6 +110,11 @@ func (s *submitter) run(ctx context.Context) {
 func (s *submitter) take() *batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for b := range s.flying {
+		if len(s.queue) < min(len(b.proposals), maxBatchCommands) {
+			return nil
+		}
+	}
 	n, size := 0, 0
 	for n < len(s.queue) && n < maxBatchCommands && (n == 0 || size+len(s.queue[n].data) <= maxBatchBytes) {
 		size += len(s.queue[n].data)
@@ -156,6 +164,10 @@ func (s *submitter) land(b *batch, answer func(i int) reply) {
 		delete(s.flying, b)
 		s.landed.Broadcast()
 		s.mu.Unlock()
+		select {
+		case s.wake <- struct{}{}: // what waited for it
+		default:
+		}
 	})
 }
 

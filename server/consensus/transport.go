@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// transport is the engine's network transport with three changes.
+// transport is the engine's network transport with four changes.
 //
 //   - A failed replication is repeated here instead of being reported. The
 //     engine answers each reported failure with a pause that doubles up to ten
@@ -24,6 +24,7 @@ import (
 //     for it; and the address is the one gossip knows, so that a cluster of
 //     which all addresses changed finds itself again.
 //   - A request is cut to a size that passes within its time.
+//   - A request for a vote is repeated over a new connection, see pastOldConns.
 type transport struct {
 	*raft.NetworkTransport
 	self    string
@@ -46,7 +47,7 @@ func newTransport(m *mux, mem *members, timeout time.Duration, log *slog.Logger,
 		peers: make(map[raft.ServerID]*peerState),
 	}
 	t.NetworkTransport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		ServerAddressProvider: t, Stream: raftStream{m}, MaxPool: 4, Timeout: timeout, Logger: hlog,
+		ServerAddressProvider: t, Stream: raftStream{m}, MaxPool: maxPool, Timeout: timeout, Logger: hlog,
 	})
 	return t
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,16 +17,21 @@ import (
 
 func TestMain(m *testing.M) {
 	fleet.Child() // does not return in a provider's process
-	os.Exit(m.Run())
+	code := m.Run()
+	if built != "" {
+		_ = os.RemoveAll(built) // it is in a directory that is cleaned in any case
+	}
+	os.Exit(code)
 }
 
+var built string // the directory of binary
+
 // binary builds the server once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "muster-e2e")
-	if err != nil {
+var binary = sync.OnceValues(func() (_ string, err error) {
+	if built, err = os.MkdirTemp("", "muster-e2e"); err != nil {
 		return "", err
 	}
-	return proc.Build(context.Background(), "..", dir)
+	return proc.Build(context.Background(), "..", built)
 })
 
 // servers starts a cluster of processes.
@@ -128,6 +134,9 @@ func flawless(t *testing.T, f *fleet.Fleet, allowed time.Duration) {
 		}
 	}
 	complain("one that lives is missing", f.Gaps(allowed))
+	if allowed <= glimpse {
+		complain("one that lives has vanished", f.Vanished())
+	}
 	complain("one that is dead is listed", f.Overstays(deadGoneIn))
 	if n := f.Empty(); n > 0 {
 		t.Errorf("%d empty lists", n)
@@ -316,6 +325,38 @@ func TestUnplugged(t *testing.T) {
 	agree(t, f, 30*time.Second)
 	f.Note("all see all; %s holds %s", s.Name, connections(t, s))
 	flawless(t, f, glimpse)
+}
+
+// A server that stands still, and goes on, has missed everything, and believes
+// for a moment that nothing has happened.
+func TestStandsStill(t *testing.T) {
+	c := servers(t, 3)
+	f := sail(t, c, 12, 6)
+	for i, s := range c.Servers[:2] {
+		f.Note("%s, which holds %s, stands still", s.Name, connections(t, s))
+		if err := s.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		late, err := f.Provide(50+i, i+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.End(i) // it may have been that server's
+		time.Sleep(15 * time.Second)
+		f.Note("%s has registered; %s goes on", late.Addr, s.Name)
+		if err := s.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		agree(t, f, 20*time.Second)
+		f.Note("all see all")
+	}
+	time.Sleep(10 * time.Second) // past the grace period: what is to be missing is missing by then
+	agree(t, f, 10*time.Second)
+	// To its clients such a server looks like a slow one: they ask it every 5 s, and
+	// give it 10 s for the answer, while after 5 s it is dead to the others, and
+	// after 7 s more its clients are.
+	flawless(t, f, 5*time.Second)
 }
 
 // Clients of 1.x have no connection that breaks, and beat wherever they please.

@@ -310,10 +310,9 @@ func (x *harasser) do(what string, leader int, pause time.Duration) {
 // server.
 func (x *harasser) readWhileStopped(s *proc.Server) *sync.WaitGroup {
 	var wg sync.WaitGroup
-	for i := range 20 {
+	for i := range 6 {
 		wg.Go(func() { readService(context.Background(), s, x.h, 200+i, service(x.h.epoch())) })
 	}
 	time.Sleep(20 * time.Millisecond) // in which they are sent
 	return &wg
 }
-

@@ -115,7 +115,7 @@ func (p *Plane) ServerDown(name string, left bool) {
 		o.state = held
 		if left {
 			o.state = gone
-			p.reg.OwnerDown(name)
+			p.reg.OwnerLeft(name)
 		}
 	}
 	p.recheck()

@@ -35,6 +35,8 @@ type opinion struct {
 	Clock    uint64 `json:"clock"`
 	Verified bool   `json:"verified"` // it knows all there is, and has known for a while
 	Fresh    bool   `json:"fresh"`    // it had no life before this one
+	// Remembers is for how long it still lists what the asker's former life held.
+	Remembers time.Duration `json:"remembers"`
 }
 
 func (p *Plane) answerMark(_ context.Context, m muster.Message) ([]byte, error) {
@@ -43,7 +45,7 @@ func (p *Plane) answerMark(_ context.Context, m muster.Message) ([]byte, error) 
 		return nil, errors.New("malformed question")
 	}
 	p.reg.ObserveClock(q.Clock)
-	a := opinion{Clock: p.reg.Clock(), Verified: p.reg.Verified(), Fresh: p.opts.Fresh}
+	a := opinion{Clock: p.reg.Clock(), Verified: p.reg.Verified(), Fresh: p.opts.Fresh, Remembers: p.reg.Remembers(m.From)}
 	if err := p.records.Set(string(keyMark)+q.Nonce, appendLife(p.life), markFor); err != nil {
 		return nil, err
 	}
@@ -59,14 +61,16 @@ func (p *Plane) marked(owner, key string) {
 }
 
 // Sync returns once this server knows what each of its peers knew when they
-// were asked, and how long to wait for clients that may be on their way: not at
-// all if a peer has known all along, or if nobody had a life before.
+// were asked, and how long to wait for clients that may be on their way. Where
+// a peer has known all along these are the clients of this server's own former
+// life, for as long as peers list them; else all of them, unless nobody had a
+// life before.
 //
 // peers returns the servers that are there now. One that goes meanwhile is not
 // waited for.
 func (p *Plane) Sync(ctx context.Context, peers func() []string) (settle time.Duration, err error) {
 	done := make(map[string]bool)
-	verified, fresh := false, p.opts.Fresh
+	verified, fresh, remembered := false, p.opts.Fresh, time.Duration(0)
 	for {
 		missing := ""
 		for _, name := range peers() {
@@ -83,7 +87,7 @@ func (p *Plane) Sync(ctx context.Context, peers func() []string) (settle time.Du
 				continue
 			}
 			done[name] = true
-			verified, fresh = verified || a.Verified, fresh && a.Fresh
+			verified, fresh, remembered = verified || a.Verified, fresh && a.Fresh, max(remembered, a.Remembers)
 		}
 		if missing == "" {
 			break
@@ -93,9 +97,9 @@ func (p *Plane) Sync(ctx context.Context, peers func() []string) (settle time.Du
 		}
 	}
 	if verified || fresh {
-		return 0, nil
+		return remembered, nil
 	}
-	return p.opts.Settle, nil
+	return max(p.opts.Settle, remembered), nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

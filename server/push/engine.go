@@ -46,7 +46,6 @@ type change struct {
 	service *registry.Service
 	sub     *Subscription
 	at      time.Time
-	clock   uint64 // of a subscription that has begun: no list given before is later
 }
 
 // retried is what was not acknowledged.
@@ -106,7 +105,7 @@ func (e *Engine) Removed(key registry.ServiceKey) { e.fuzzy.changed(key, false) 
 func (e *Engine) began(s *Subscription) {
 	now := time.Now()
 	e.mu.Lock()
-	e.changes.push(change{sub: s, at: now, clock: e.reg.Clock()}, now.Add(e.opts.Delay))
+	e.changes.push(change{sub: s, at: now}, now.Add(e.opts.Delay))
 	e.mu.Unlock()
 	e.poke()
 }
@@ -155,12 +154,13 @@ func (e *Engine) step(now time.Time) (next time.Time, ok bool) {
 
 	for _, c := range changes {
 		if c.sub != nil {
-			c.sub.service.Renew(c.clock)
+			c.sub.renew(c.sub.service)
 			c.sub.mark(c.at)
 			continue
 		}
 		for _, sub := range c.service.Subscribers() {
 			if s, ok := sub.(*Subscription); ok {
+				s.renew(c.service) // a change may come before its own first list is due
 				s.mark(c.at)
 			}
 		}

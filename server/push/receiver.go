@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/musterhq/muster/server/registry"
@@ -62,6 +63,9 @@ type Subscription struct {
 	service *registry.Service
 	query   registry.Query
 	info    registry.SubscriberInfo
+	// began is the clock when it began, until it is told of the first list: none
+	// that another server has given its client is later.
+	began atomic.Uint64
 
 	// Guarded by to.mu.
 	removed bool
@@ -93,6 +97,7 @@ func (r *Receiver) Subscribe(key registry.ServiceKey, q registry.Query, info reg
 			return fmt.Errorf("%w: %d subscriptions", registry.ErrLimit, n)
 		}
 		s = &Subscription{to: r, query: q, info: info}
+		s.began.Store(r.engine.reg.Clock())
 		service, err := r.engine.reg.Subscribe(key, s)
 		if err != nil {
 			r.mu.Unlock()
@@ -104,9 +109,18 @@ func (r *Receiver) Subscribe(key registry.ServiceKey, q registry.Query, info reg
 		}
 		r.subs[k] = s
 	}
+	s.began.Store(r.engine.reg.Clock())
 	r.mu.Unlock()
 	r.engine.began(s)
 	return nil
+}
+
+// renew makes the first list that a new subscription is sent later than any that
+// its client may have.
+func (s *Subscription) renew(service *registry.Service) {
+	if t := s.began.Swap(0); t > 0 {
+		service.Renew(t)
+	}
 }
 
 // Unsubscribe ends a subscription, if there is one.

@@ -56,15 +56,21 @@ func (r *Registry) putAddress(c *Client, key ServiceKey, list []Instance, last t
 	if err != nil {
 		return err
 	}
-	timeout := list[0].Meta.BeatTimeout()
-	if p.beat == nil || p.beat.timeout != timeout {
-		p.beat = &beat{pub: p, timeout: timeout} // the wheel finds that the old one is not p's
-		r.beats.add(p.beat, last.Add(timeout))
-	}
+	r.watchBeats(p, p.heldTo().BeatTimeout(), last)
 	if last.After(p.beat.last) {
 		p.beat.last = last
 	}
 	return nil
+}
+
+// watchBeats has a publication looked at when its timeout is over. The caller
+// holds the mutex of its client.
+func (r *Registry) watchBeats(p *publication, timeout time.Duration, last time.Time) {
+	if p.beat != nil && p.beat.timeout == timeout {
+		return
+	}
+	p.beat = &beat{pub: p, timeout: timeout} // the wheel finds that the old one is not p's
+	r.beats.add(p.beat, last.Add(timeout))
 }
 
 // Beat takes in a beat for an instance. full is the instance if the beat
@@ -99,6 +105,22 @@ func (r *Registry) Beat(key ServiceKey, ip string, port uint16, full *Instance) 
 	return BeatReply{Known: true, Interval: r.interval(i.Meta)}, nil
 }
 
+// heldTo returns the metadata whose times hold for the instance's beats: what an
+// operator has laid over them counts, from the next beat on.
+func (p *publication) heldTo() *Metadata {
+	own, s := p.list[0].Meta, p.svc
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.settled == nil || len(s.settled.overlays) == 0 {
+		return own
+	}
+	o := s.settled.overlays[p.list[0].Key()]
+	if o == nil || o.Meta == nil || o.Meta.interval|o.Meta.timeout|o.Meta.deleteAfter == 0 {
+		return own
+	}
+	return own.with(o.Meta)
+}
+
 func (r *Registry) interval(m *Metadata) time.Duration {
 	if m != nil && m.interval != 0 {
 		return m.BeatInterval()
@@ -114,9 +136,10 @@ func (r *Registry) beat(c *Client, key ServiceKey) (reply BeatReply, ok bool, er
 	if p == nil || p.beat == nil {
 		return reply, false, nil
 	}
-	now := time.Now()
+	now, meta := time.Now(), p.heldTo()
+	r.watchBeats(p, meta.BeatTimeout(), now)
 	p.beat.last, c.updated = now, now
-	reply = BeatReply{Known: true, Interval: r.interval(p.list[0].Meta)}
+	reply = BeatReply{Known: true, Interval: r.interval(meta)}
 	if !p.list[0].Healthy || r.overtaken(p) {
 		well := p.list[0] // and with a later word than anybody else's
 		well.Healthy = true
@@ -178,7 +201,8 @@ func (r *Registry) expireBeat(b *beat, now time.Time) time.Time {
 		return time.Time{} // retracted
 	}
 	i := b.pub.list[0]
-	sick, dead := b.last.Add(i.Meta.BeatTimeout()), b.last.Add(max(i.Meta.DeleteAfter(), i.Meta.BeatTimeout()))
+	meta := b.pub.heldTo()
+	sick, dead := b.last.Add(meta.BeatTimeout()), b.last.Add(max(meta.DeleteAfter(), meta.BeatTimeout()))
 	switch {
 	case now.Before(sick):
 		return sick

@@ -197,3 +197,38 @@ func TestBeatExpiryIsRetried(t *testing.T) {
 		want(t, r, demo, "")
 	})
 }
+
+// What an operator lays over the times of an instance's beats holds, and ends
+// with the overlay.
+func TestBeatOverlay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := newTest(t, Options{})
+		run(t, r)
+		key := []InstanceKey{{"10.0.0.1", 1, DefaultCluster}}
+		check(t, r.RegisterAddress(demo, inst("10.0.0.1", 1)))
+		check(t, r.PatchInstances(ctx, demo, key, Patch{Set: map[string]string{keyBeatInterval: "60000", keyBeatTimeout: "100000", keyDeleteAfter: "200000"}}))
+		reply, err := r.Beat(demo, "10.0.0.1", 1, nil)
+		if err != nil || reply.Interval != time.Minute {
+			t.Fatal(reply, err)
+		}
+		time.Sleep(95 * time.Second)
+		want(t, r, demo, "10.0.0.1:1")
+		if h := r.View(demo).Hosts; !h[0].Healthy {
+			t.Fatal("it has the time that the operator gives it")
+		}
+		time.Sleep(10 * time.Second)
+		if h := r.View(demo).Hosts; len(h) != 1 || h[0].Healthy {
+			t.Fatal("it is silent for longer than the operator allows")
+		}
+		check(t, r.PatchInstances(ctx, demo, key, Patch{Replace: true}))
+		if reply, err = r.Beat(demo, "10.0.0.1", 1, nil); err != nil || reply.Interval != DefaultBeatInterval {
+			t.Fatal(reply, err)
+		}
+		time.Sleep(20 * time.Second)
+		if h := r.View(demo).Hosts; len(h) != 1 || h[0].Healthy {
+			t.Fatal("it is held to nothing any more")
+		}
+		time.Sleep(20 * time.Second)
+		want(t, r, demo, "")
+	})
+}

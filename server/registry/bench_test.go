@@ -125,3 +125,36 @@ func BenchmarkView(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkApplyPersistent: what each server does with a persistent
+// registration that the servers have agreed on. Ten instances to a service;
+// their metadata is the same, or another for each.
+func BenchmarkApplyPersistent(b *testing.B) {
+	for _, share := range []bool{true, false} {
+		name := map[bool]string{true: "shared", false: "own"}[share]
+		b.Run(name, func(b *testing.B) {
+			r := New(Options{})
+			const count = 100_000
+			commands := make([][]byte, count)
+			for n := range commands {
+				meta := map[string]string{"version": "1.4.2", "zone": "a", "preserved.register.source": "SPRING_CLOUD", "commit": "8f14e45fcee"}
+				if !share {
+					meta["commit"] = fmt.Sprint(n)
+				}
+				i := Instance{
+					IP: fmt.Sprintf("10.0.%d.%d", n>>8&255, n&255), Port: 8080, Cluster: DefaultCluster, Weight: 1, Healthy: true, Enabled: true,
+					Meta: NewMetadata(meta, ""),
+				}
+				key := Key("", "", fmt.Sprintf("com.example.service-%d", n/10))
+				commands[n] = appendInstance(appendKey(r.command(opPutInstance), key), &i)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for n := range b.N {
+				if err := resultError(r.Apply(uint64(n+1), commands[n%count])); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -142,21 +142,24 @@ func (r *reader) metadata() *Metadata {
 	return NewMetadata(m, id)
 }
 
-// sharedMetadata is metadata, or the other one if the two are the same: of two
-// instances of a service, they mostly are.
-func (r *reader) sharedMetadata(other *Metadata) *Metadata {
-	if other != nil && len(r.b) > 0 && r.b[0] == 1 {
+// sharedMetadata is metadata, or one of the others if it is the same: that of
+// two instances of a service mostly is, and taking it apart costs more than all
+// the rest of an instance.
+func (r *reader) sharedMetadata(others ...*Metadata) *Metadata {
+	if len(r.b) > 0 && r.b[0] == 1 {
 		peek := reader{b: r.b[1:]}
 		object, id := peek.bytes(), peek.bytes()
-		if peek.err == nil && string(object) == other.json && string(id) == other.instanceID() {
-			r.b = peek.b
-			return other
+		for _, other := range others {
+			if other != nil && peek.err == nil && string(object) == other.json && string(id) == other.instanceID() {
+				r.b = peek.b
+				return other
+			}
 		}
 	}
 	return r.metadata()
 }
 
-func (r *reader) instance(other *Metadata) Instance {
+func (r *reader) instance(others ...*Metadata) Instance {
 	var i Instance
 	i.IP = r.text()
 	port := r.uint()
@@ -171,7 +174,7 @@ func (r *reader) instance(other *Metadata) Instance {
 	i.Weight = math.Float64frombits(r.uint())
 	flags := r.byte()
 	i.Healthy, i.Enabled, i.Ephemeral = flags&1 != 0, flags&2 != 0, flags&4 != 0
-	i.Meta = r.sharedMetadata(other)
+	i.Meta = r.sharedMetadata(others...)
 	return i
 }
 

@@ -73,7 +73,9 @@ func (r *Registry) apply(command []byte) error {
 func (r *Registry) operation(op byte, in *reader, stamp uint64) func() error {
 	switch op {
 	case opPutInstance:
-		key, i := in.key(), in.instance(nil)
+		key := in.key()
+		i := in.instance(r.fsm.metadata(key)...)
+		r.fsm.lastMeta = i.Meta
 		return func() error { return r.edit(key, stamp, putInstance(i)) }
 	case opRemoveInstance:
 		key, ip, port := in.key(), in.text(), in.uint()

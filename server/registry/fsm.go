@@ -14,6 +14,7 @@ import (
 type fsm struct {
 	index    atomic.Uint64           // of the last command applied
 	services map[ServiceKey]*settled // seen by Apply, Snapshot and Restore alone
+	lastMeta *Metadata               // of the last instance that was put, for the next one to share
 
 	mu         sync.RWMutex // guards what follows
 	namespaces map[string]Namespace
@@ -67,6 +68,14 @@ func (t *settled) find(ip string, port uint16) (int, bool) {
 	return slices.BinarySearchFunc(t.instances, ip, func(i *Instance, ip string) int {
 		return cmp.Or(strings.Compare(i.IP, ip), cmp.Compare(i.Port, port))
 	})
+}
+
+// metadata returns what an instance of a service may well have for metadata.
+func (f *fsm) metadata(key ServiceKey) []*Metadata {
+	if t := f.services[key]; t != nil && len(t.instances) > 0 {
+		return []*Metadata{t.instances[0].Meta, f.lastMeta}
+	}
+	return []*Metadata{f.lastMeta}
 }
 
 // edit changes what is agreed about a service, if f accepts it.

@@ -199,6 +199,35 @@ func TestOverlay(t *testing.T) {
 	})
 }
 
+// What operators say of a service's instances is bounded, however small the
+// parts that they say it in.
+func TestOverlaysAreBounded(t *testing.T) {
+	r, _, _ := newTest(t, Options{Limits: Limits{PerService: 3, Settings: 1000}})
+	check(t, r.RegisterPersistent(ctx, demo, lasting("10.0.0.1", 1)))
+	at := func(ip, cluster string) []InstanceKey { return []InstanceKey{{ip, 1, cluster}} }
+	for i := range 9 {
+		check(t, r.PatchInstances(ctx, demo, at("10.0.0.1", "C"), Patch{Set: map[string]string{fmt.Sprint("key", i): strings.Repeat("x", 100)}}))
+	}
+	more := Patch{Set: map[string]string{"one more": strings.Repeat("x", 100)}}
+	if err := r.PatchInstances(ctx, demo, at("10.0.0.1", "C"), more); !errors.Is(err, ErrInvalid) {
+		t.Fatal(err)
+	}
+	more.Replace = true // in the place of what there was
+	check(t, r.PatchInstances(ctx, demo, at("10.0.0.1", "C"), more))
+	for _, ip := range []string{"10.0.0.2", "10.0.0.3"} {
+		check(t, r.PatchInstances(ctx, demo, at(ip, "C"), more))
+	}
+	if err := r.PatchInstances(ctx, demo, at("10.0.0.4", "C"), more); !errors.Is(err, ErrLimit) {
+		t.Fatal(err)
+	}
+	check(t, r.PatchInstances(ctx, demo, at("10.0.0.3", "C"), more))
+	for _, bad := range [][]InstanceKey{at("", "C"), at(strings.Repeat("1", 129), "C"), at("10.0.0.1", "a b"), at("1 2", "C")} {
+		if err := r.PatchInstances(ctx, demo, bad, more); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+}
+
 func TestDeclare(t *testing.T) {
 	r, _, _ := newTest(t, Options{})
 	check(t, r.Connect("c", ClientInfo{}))
@@ -329,6 +358,13 @@ func TestSwitches(t *testing.T) {
 	check(t, r.SetSwitch(ctx, "clientBeatInterval", "2000", false))
 	check(t, r.SetSwitch(ctx, "tcpHealthParams", `{"max":9000,"min":100,"factor":0.5}`, false))
 	check(t, r.SetSwitch(ctx, "pushVersion", "go:1.2.3", true)) // here alone
+	for _, v := range []string{"c:2.0", "java:1.0.0", "c:2.1"} {
+		check(t, r.SetSwitch(ctx, "pushVersion", v, false))
+	}
+	if s := r.Switches(); s.PushVersions["c"] != "2.1" || s.PushVersions["java"] != "1.0.0" {
+		t.Fatalf("%+v", s.PushVersions)
+	}
+	check(t, r.SetSwitch(ctx, "pushVersion", "java:0.1.0", false))
 	if s := r.Switches(); r.Status() != "DOWN" || s.BeatInterval != 2000 || s.TCP.Max != 9000 || s.PushVersions["go"] != "1.2.3" || s.PushVersions["java"] != "0.1.0" {
 		t.Fatalf("%+v", s)
 	}
@@ -345,12 +381,12 @@ func TestSwitches(t *testing.T) {
 	check(t, write(&file))
 	b, _, _ := newTest(t, Options{})
 	check(t, b.Restore(&file))
-	if s := b.Switches(); s.BeatInterval != 2000 || s.PushVersions["go"] != "0.1.0" {
+	if s := b.Switches(); s.BeatInterval != 2000 || s.PushVersions["go"] != "0.1.0" || s.PushVersions["c"] != "2.1" {
 		t.Fatalf("restored: %+v", s)
 	}
 	for entry, value := range map[string]string{
 		"nothing": "x", "pushCacheMillis": "9999", "distro": "maybe", "pushEnabled": "1", "overriddenServerStatus": "FINE",
-		"limitedUrlMap": "x", "healthCheckTimes": "0", "distroThreshold": "NaN", "tcpHealthParams": `{"min":0}`, "pushVersion": "rust:1",
+		"limitedUrlMap": "x", "healthCheckTimes": "0", "distroThreshold": "NaN", "tcpHealthParams": `{"min":0}`, "pushVersion": "rust:1", "pushVersion/c": "java:1.0",
 	} {
 		if err := r.SetSwitch(ctx, entry, value, false); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s=%s: %v", entry, value, err)

@@ -120,6 +120,13 @@ func (x *index) list(s *Service, listed bool) {
 // name. The slice is shared: it must not be changed.
 func (r *Registry) Services(namespace string) []*Service { return r.index.lists.get(namespace) }
 
+// CountServices returns how many services are listed.
+func (r *Registry) CountServices() int { return int(r.index.count.Load()) }
+
+// NamespacesInUse returns the namespaces that have a service, in order: those
+// that were never created as well.
+func (r *Registry) NamespacesInUse() []string { return r.index.lists.namespaces() }
+
 // Lookup returns a service that is listed.
 func (r *Registry) Lookup(key ServiceKey) (*Service, bool) {
 	s := r.index.lookup(key)

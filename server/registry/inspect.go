@@ -154,6 +154,7 @@ type Stats struct {
 	Instances     int // with those that two servers hold while a client moves
 	Subscribers   int
 	OwnInstances  int
+	OwnByBeat     int // of those: of clients without a connection
 	Clients       int // of all servers, as known here
 	OwnClients    int
 	Connected     int // own, with a connection
@@ -182,10 +183,12 @@ func (r *Registry) Stats() Stats {
 	r.own.mu.RUnlock()
 	for _, c := range own {
 		c.mu.Lock()
-		st.OwnInstances += c.instances
+		n := c.instances
 		c.mu.Unlock()
+		st.OwnInstances += n
 		if c.addr {
 			st.Addresses++
+			st.OwnByBeat += n
 		}
 	}
 	st.Connected = st.OwnClients - st.Addresses

@@ -78,7 +78,7 @@ func (l *Limits) normalize(i *Instance) error {
 		return err
 	}
 	if math.IsNaN(i.Weight) || i.Weight < 0 || i.Weight > MaxWeight {
-		return invalid("weight", "instance format invalid: The weights range from 0 to %d", MaxWeight)
+		return invalid("weight", "instance format invalid: The weights range from 0.0 to %d.0", MaxWeight)
 	}
 	if i.Weight > 0 && i.Weight < MinWeight {
 		i.Weight = MinWeight

@@ -18,8 +18,13 @@ type lists struct {
 
 type list struct {
 	sorted []*Service // never changed, only replaced
-	news   map[*Service]bool
+	news   map[*Service]news
 }
+
+// news is what has become of a service since sorted was made: it is listed or
+// not, and was among the sorted or not. What is as it was then is no news, or
+// services that come and go would pile up while nobody looks.
+type news struct{ listed, sorted bool }
 
 func (l *lists) note(s *Service, listed bool) {
 	l.mu.Lock()
@@ -33,9 +38,32 @@ func (l *lists) note(s *Service, listed bool) {
 		l.all[s.key.Namespace] = of
 	}
 	if of.news == nil {
-		of.news = make(map[*Service]bool)
+		of.news = make(map[*Service]news)
 	}
-	of.news[s] = listed
+	n, known := of.news[s]
+	if !known {
+		n.sorted = !listed // for what is listed no more was
+	}
+	n.listed = listed
+	if of.news[s] = n; n.listed == n.sorted {
+		delete(of.news, s)
+	}
+	if len(of.news) == 0 && len(of.sorted) == 0 {
+		delete(l.all, s.key.Namespace)
+	}
+}
+
+// namespaces returns those that have a service, in order.
+func (l *lists) namespaces() (names []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, of := range l.all {
+		if of.work(); len(of.sorted) > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (l *lists) get(namespace string) []*Service {
@@ -58,8 +86,8 @@ func (l *list) work() {
 		return
 	}
 	var added []*Service
-	for s, listed := range l.news {
-		if listed {
+	for s, n := range l.news {
+		if n.listed {
 			added = append(added, s)
 		}
 	}

@@ -53,6 +53,48 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// While nobody looks at the lists, services that come and go leave nothing.
+func TestListsForgetWhatHasGone(t *testing.T) {
+	r, _, _ := newTest(t, Options{})
+	check(t, r.Connect("c", ClientInfo{}))
+	come := func(key ServiceKey) { t.Helper(); check(t, r.Register("c", key, []Instance{inst("10.0.0.1", 1)})) }
+	goes := func(key ServiceKey) {
+		t.Helper()
+		check(t, r.Deregister("c", key))
+		r.sweepServices(time.Now().Add(time.Hour))
+	}
+	stays, visits := Key("n", "", "stays"), Key("n", "", "visits")
+	come(stays)
+	come(visits)
+	if len(r.Services("n")) != 2 {
+		t.Fatal(r.Services("n"))
+	}
+	for range 3 { // away and back, and away
+		goes(visits)
+		come(visits)
+	}
+	goes(visits)
+	for i := range 100 {
+		come(Key("n", "", fmt.Sprint("s", i)))
+		goes(Key("n", "", fmt.Sprint("s", i)))
+		come(Key(fmt.Sprint("n", i), "", "s"))
+		goes(Key(fmt.Sprint("n", i), "", "s"))
+	}
+	if l := &r.index.lists; len(l.all) != 1 || len(l.all["n"].news) > 4 {
+		t.Fatalf("%d namespaces, %d changes are kept", len(l.all), len(l.all["n"].news))
+	}
+	if all := r.Services("n"); len(all) != 1 || all[0].Key() != stays {
+		t.Fatal(all)
+	}
+	if all := r.NamespacesInUse(); !slices.Equal(all, []string{"n"}) {
+		t.Fatal(all)
+	}
+	goes(stays)
+	if all := r.NamespacesInUse(); len(all) != 0 {
+		t.Fatal(all)
+	}
+}
+
 func BenchmarkListWhileServicesCome(b *testing.B) {
 	r := New(Options{Self: "self"})
 	r.Use(nothing{}, &direct{r: r})

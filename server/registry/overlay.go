@@ -69,7 +69,7 @@ func (p *Patch) apply(o *Overlay) *Overlay {
 
 func (l *Limits) checkPatch(p *Patch) error {
 	if p.Weight != nil && (math.IsNaN(*p.Weight) || *p.Weight < 0 || *p.Weight > MaxWeight) {
-		return invalid("weight", "instance format invalid: The weights range from 0 to %d", MaxWeight)
+		return invalid("weight", "instance format invalid: The weights range from 0.0 to %d.0", MaxWeight)
 	}
 	text := 0
 	for k, v := range p.Set {

@@ -148,9 +148,16 @@ func (r *Registry) OwnerUp(server string) {
 	}
 }
 
-// OwnerDown says that a server is gone. Its clients stay listed for the grace
-// period, while they connect to other servers.
-func (r *Registry) OwnerDown(server string) {
+// OwnerDown says that a server was found dead. Its clients stay listed for the
+// grace period, while they connect to other servers.
+func (r *Registry) OwnerDown(server string) { r.ownerGone(server, r.grace) }
+
+// OwnerLeft says that a server has left just now. It has asked its clients to
+// move, but not all of them understand that: those find out when it has ended,
+// and some look only every few seconds.
+func (r *Registry) OwnerLeft(server string) { r.ownerGone(server, r.grace+r.unnoticed) }
+
+func (r *Registry) ownerGone(server string, grace time.Duration) {
 	if server == r.self {
 		return
 	}
@@ -159,7 +166,7 @@ func (r *Registry) OwnerDown(server string) {
 	defer o.mu.Unlock()
 	if !o.down {
 		o.down = true
-		r.beginEra(o)
+		o.beginEra(grace)
 	}
 }
 
@@ -174,13 +181,36 @@ func (r *Registry) OwnerRestarted(server string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.down = false
-	r.beginEra(o)
+	o.beginEra(r.grace + r.unnoticed) // it may have ended a moment ago
+}
+
+// Remembers returns for how long this server still lists what a server held
+// that has just begun anew: zero if it held nothing. It is to be asked before
+// the new life says anything, and whether this server has heard of it or not.
+func (r *Registry) Remembers(server string) time.Duration {
+	r.ownersMu.Lock()
+	o := r.owners[server]
+	r.ownersMu.Unlock()
+	if o == nil {
+		return 0
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	held := false
+	o.eachPublication(func(*publication) { held = true })
+	switch {
+	case !held:
+		return 0
+	case o.expiry.IsZero():
+		return r.grace + r.unnoticed // from when it hears of it
+	}
+	return max(0, time.Until(o.expiry))
 }
 
 // beginEra makes all of the owner stale. The caller holds o.mu.
-func (r *Registry) beginEra(o *owner) {
+func (o *owner) beginEra(grace time.Duration) {
 	o.era.Add(1)
-	o.expiry = time.Now().Add(r.grace)
+	o.expiry = time.Now().Add(grace)
 }
 
 // heard returns the era of what is heard now. Of a server that is gone, its

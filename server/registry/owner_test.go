@@ -35,6 +35,26 @@ func TestOwnerGrace(t *testing.T) {
 	})
 }
 
+// What ends a server without having to be noticed leaves its clients no less
+// time than its death does.
+func TestOwnerGraceUnnoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := newTest(t, Options{Grace: 6 * time.Second, Unnoticed: 5 * time.Second})
+		run(t, r)
+		put(t, r, "left", "l1", 1, inst("10.0.0.1", 1))
+		put(t, r, "restarted", "r1", 1, inst("10.0.0.2", 1))
+		put(t, r, "dead", "d1", 1, inst("10.0.0.3", 1))
+		r.OwnerLeft("left")
+		r.OwnerRestarted("restarted")
+		time.Sleep(5 * time.Second)
+		r.OwnerDown("dead")
+		time.Sleep(5 * time.Second)
+		want(t, r, demo, "10.0.0.1:1 10.0.0.2:1 10.0.0.3:1")
+		time.Sleep(2 * time.Second)
+		want(t, r, demo, "")
+	})
+}
+
 // One that was only thought to be dead loses nothing.
 func TestOwnerComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 // MaxPage bounds what one page holds, and maxNames a page of names alone, of
 // which some clients want all at once.
 const (
-	MaxPage  = 500
+	MaxPage  = 10_000
 	maxNames = 50_000
 )
 

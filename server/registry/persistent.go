@@ -27,6 +27,7 @@ func (r *Registry) RegisterPersistent(ctx context.Context, key ServiceKey, i Ins
 	if err := r.limits.normalize(&i); err != nil {
 		return err
 	}
+	r.identify(key, &i)
 	if err := r.admitPersistent(key); err != nil {
 		return err
 	}
@@ -162,7 +163,8 @@ func (r *Registry) SetCluster(ctx context.Context, key ServiceKey, name string, 
 // PatchInstances lays what an operator says over instances of a service. It
 // outlives a registration, and is forgotten some time after the instance is gone.
 func (r *Registry) PatchInstances(ctx context.Context, key ServiceKey, keys []InstanceKey, p Patch) error {
-	if _, ok := r.Lookup(key); !ok {
+	s, ok := r.Lookup(key)
+	if !ok {
 		return &remoteError{kind: ErrNoService, text: "service not found, namespace: " + key.Namespace + ", service: " + key.Grouped()}
 	}
 	if err := r.limits.checkPatch(&p); err != nil {
@@ -171,8 +173,43 @@ func (r *Registry) PatchInstances(ctx context.Context, key ServiceKey, keys []In
 	if len(keys) == 0 {
 		return nil
 	}
+	if err := s.admitOverlays(keys, &p); err != nil {
+		return err
+	}
 	b := appendInstanceKeys(appendKey(r.command(opPatch), key), keys)
 	return r.propose(ctx, appendPatch(b, p))
+}
+
+// admitOverlays checks what a patch would make of a service's overlays: they
+// grow by one patch after the other.
+func (s *Service) admitOverlays(keys []InstanceKey, p *Patch) error {
+	limits := &s.reg.limits
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var have map[InstanceKey]*Overlay
+	if s.settled != nil {
+		have = s.settled.overlays
+	}
+	more := 0
+	for _, k := range keys {
+		if err := checkIP(k.IP); err != nil {
+			return err
+		}
+		if err := checkCluster(k.Cluster); err != nil {
+			return err
+		}
+		o, ok := have[k]
+		if !ok {
+			more++
+		}
+		if n := p.apply(o); n.Meta.size() > limits.Settings {
+			return invalid("metadata", "Param 'Metadata' is illegal, the param length should not exceed %d.", limits.Settings)
+		}
+	}
+	if len(have)+more > limits.PerService {
+		return fmt.Errorf("%w: service %s has %d overlays", ErrLimit, s.key.Grouped(), len(have))
+	}
+	return nil
 }
 
 // sweepOverlays forgets overlays of instances that have been gone for a

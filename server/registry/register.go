@@ -44,6 +44,7 @@ func (r *Registry) check(key ServiceKey, list []Instance) error {
 		if err := r.limits.normalize(&list[i]); err != nil {
 			return err
 		}
+		r.identify(key, &list[i])
 	}
 	return nil
 }

@@ -45,8 +45,13 @@ type Options struct {
 	Ephemeral  Ephemeral
 	Persistent Persistent
 	Limits     Limits
-	// Grace is how long the clients of a server that is gone stay listed.
+	// Grace is how long the clients of a server that is gone stay listed, from
+	// when its death is noticed.
 	Grace time.Duration
+	// Unnoticed is about how long a death is not noticed. The clients of a server
+	// that left or was started again stay listed for that much longer than Grace:
+	// its end was known at once, and they find out no sooner.
+	Unnoticed time.Duration
 	// EmptyAfter is how long a service without instances stays listed.
 	EmptyAfter time.Duration
 	// Labels gives the value of a label of an address, for label selectors.
@@ -62,6 +67,7 @@ type Registry struct {
 	self       string
 	limits     Limits
 	grace      time.Duration
+	unnoticed  time.Duration
 	emptyAfter time.Duration
 	labels     func(ip, label string) string
 	leader     func() bool
@@ -82,6 +88,8 @@ type Registry struct {
 	switches  switches
 	beats     wheel
 	phase     phase
+
+	snowflakes snowflakes
 }
 
 // New makes a registry. It answers from the start, but says of everything
@@ -100,7 +108,7 @@ func New(o Options) *Registry {
 		o.Leader = func() bool { return true }
 	}
 	r := &Registry{
-		self: o.Self, limits: o.Limits.withDefaults(), grace: o.Grace, emptyAfter: o.EmptyAfter,
+		self: o.Self, limits: o.Limits.withDefaults(), grace: o.Grace, unnoticed: o.Unnoticed, emptyAfter: o.EmptyAfter,
 		labels: o.Labels, leader: o.Leader, log: o.Logger, ephemeral: o.Ephemeral, persistent: o.Persistent,
 		observer: nobody{}, owners: make(map[string]*owner),
 	}
@@ -113,6 +121,7 @@ func New(o Options) *Registry {
 	r.fsm.init()
 	r.switches.init()
 	r.beats.init(time.Now())
+	r.snowflakes.init(o.Self)
 	return r
 }
 

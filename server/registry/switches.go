@@ -137,18 +137,33 @@ func (r *Registry) SetSwitch(ctx context.Context, entry, value string, local boo
 		if s.local == nil {
 			s.local = make(map[string]string)
 		}
-		s.local[entry] = value
+		s.local[switchKey(entry, value)] = value
 		s.rebuild()
 	}
 	s.mu.Unlock()
 	if err != nil || local {
 		return err
 	}
-	return r.PutDocument(ctx, DocumentWrite{Bucket: switchBucket, Key: entry, Value: []byte(value)})
+	return r.PutDocument(ctx, DocumentWrite{Bucket: switchBucket, Key: switchKey(entry, value), Value: []byte(value)})
 }
+
+// switchKey is what a switch is kept by. One entry holds several of them.
+func switchKey(entry, value string) string {
+	if entry == pushVersion {
+		kind, _, _ := strings.Cut(value, ":")
+		return entry + "/" + kind
+	}
+	return entry
+}
+
+// pushVersion is from which version on clients are pushed to by UDP.
+const pushVersion = "pushVersion"
 
 // set sets a switch by the name that operators know.
 func (s *Switches) set(entry, value string) error {
+	if strings.HasPrefix(entry, pushVersion+"/") && entry == switchKey(pushVersion, value) {
+		entry = pushVersion
+	}
 	switch entry {
 	case "distroThreshold":
 		return setFloat(&s.DistroThreshold, entry, value, 0, 1)
@@ -195,7 +210,7 @@ func (s *Switches) set(entry, value string) error {
 		return s.setStatus(value)
 	case "limitedUrlMap":
 		return s.setLimited(value)
-	case "pushVersion":
+	case pushVersion:
 		return s.setPushVersion(value)
 	case "httpHealthParams":
 		return setParams(&s.HTTP, entry, value)

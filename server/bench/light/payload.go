@@ -114,3 +114,19 @@ func (n *Nacos) Acknowledge(kind string, body []byte) error {
 	answer := append([]byte(`{"resultCode":200,"errorCode":0,"success":true,"message":"","requestId":"`), id[:end]...)
 	return n.Send(AppendPayload(nil, kind[:len(kind)-len("Request")]+"Response", append(answer, `"}`...)))
 }
+
+// Hold answers whatever the server pushes or asks, until the connection ends.
+// seen, if not nil, is told of each push before it is answered.
+func (n *Nacos) Hold(seen func(kind string, body []byte)) error {
+	n.Pushed = func(message []byte) error {
+		kind, body, err := ReadPayload(message)
+		if err != nil {
+			return err
+		}
+		if seen != nil {
+			seen(kind, body)
+		}
+		return n.Acknowledge(kind, body)
+	}
+	return n.Serve()
+}

@@ -14,15 +14,15 @@ const fillers = 48
 // fill has fillers do an op with all numbers below count.
 func fill(ctx context.Context, count uint64, dial Dialer) error {
 	hangUp, err := Each(ctx, fillers, count, dial)
-	if err == nil {
-		hangUp()
+	if err != nil {
+		return err
 	}
-	return err
+	return hangUp()
 }
 
 // Each has clients do an op with all numbers below count, each once. The
 // clients stay until the function that is returned is called.
-func Each(ctx context.Context, clients int, count uint64, dial Dialer) (hangUp func(), err error) {
+func Each(ctx context.Context, clients int, count uint64, dial Dialer) (hangUp func() error, err error) {
 	var (
 		open []Client
 		next atomic.Uint64
@@ -30,16 +30,17 @@ func Each(ctx context.Context, clients int, count uint64, dial Dialer) (hangUp f
 		mu   sync.Mutex
 		errs []error
 	)
-	hangUp = func() {
+	hangUp = func() error {
+		var errs []error
 		for _, c := range open {
-			_ = c.Close() // nothing is under way
+			errs = append(errs, c.Close())
 		}
+		return errors.Join(errs...)
 	}
 	for i := range clients {
 		c, err := dial(ctx, i, clients)
 		if err != nil {
-			hangUp()
-			return nil, err
+			return nil, errors.Join(err, hangUp())
 		}
 		open = append(open, c)
 	}
@@ -57,8 +58,7 @@ func Each(ctx context.Context, clients int, count uint64, dial Dialer) (hangUp f
 	}
 	wg.Wait()
 	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
-		hangUp()
-		return nil, err
+		return nil, errors.Join(err, hangUp())
 	}
 	return hangUp, nil
 }

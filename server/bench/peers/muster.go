@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -135,19 +136,47 @@ func (m *Muster) Fill(ctx context.Context, services, per uint64) error {
 	})
 }
 
-// Crowd registers ephemeral instances: client i of 100 or so registers per of
-// them in each of its share of so many services, and stays until hangUp.
-func (m *Muster) Crowd(ctx context.Context, clients int, services, per uint64) (hangUp func(), err error) {
-	return Each(ctx, clients, services, func(ctx context.Context, i, _ int) (Client, error) {
-		return m.asking(ctx, i, func(n uint64) question {
-			service := Service(n)
+// Crowd registers ephemeral instances: clients register per of them in each of
+// their share of the services from one number to another, and stay until
+// hangUp.
+func (m *Muster) Crowd(ctx context.Context, clients int, from, to, per uint64) (hangUp func() error, err error) {
+	var all []*light.Nacos
+	hangUp, err = Each(ctx, clients, to-from, func(ctx context.Context, i, _ int) (Client, error) {
+		c, err := m.Connect(ctx, i)
+		if err != nil {
+			return Client{}, err
+		}
+		all = append(all, c)
+		return Client{Close: c.Close, Do: func(n uint64) error {
+			service := Service(from + n)
 			var list []string
 			for k := range per {
-				list = append(list, Instance(service, n*per+k, true))
+				list = append(list, Instance(service, (from+n)*per+k, true))
 			}
-			return question{"BatchInstanceRequest", Request(service, `,"type":"batchRegisterInstance","instances":[`+strings.Join(list, ",")+`]`)}
-		}, nil)
+			_, err := c.Ask("BatchInstanceRequest", []byte(Request(service, `,"type":"batchRegisterInstance","instances":[`+strings.Join(list, ",")+`]`)))
+			return err
+		}}, nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		go func() { _ = c.Hold(nil) }() // it ends with the connection
+	}
+	return hangUp, nil
+}
+
+// Instances returns how many instances a server says that there are.
+func Instances(ctx context.Context, s *proc.Server) (int, error) {
+	body, status, err := s.Get(ctx, "/nacos/v1/ns/operator/metrics?onlyStatus=false")
+	if err != nil {
+		return 0, err
+	}
+	var a struct{ InstanceCount int }
+	if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusOK {
+		return 0, fmt.Errorf("metrics: %d %s: %w", status, body, err)
+	}
+	return a.InstanceCount, nil
 }
 
 const instancePath = "/nacos/v1/ns/instance"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/musterhq/muster/server/e2e/conformance/protocol"
 )
@@ -108,7 +109,7 @@ func (c *Client) status(ctx context.Context) (string, error) {
 func (c *Client) subscribe(ctx context.Context, p Place) (*Watch, error) {
 	w := newWatch()
 	c.mu.Lock()
-	c.watches[subject{p.Service, p.Group}] = w
+	c.watches[watched(p.Service, p.Group)] = w
 	c.mu.Unlock()
 	_, err := c.Call(ctx, p.request("subscribe"))
 	return w, err
@@ -117,4 +118,13 @@ func (c *Client) subscribe(ctx context.Context, p Place) (*Watch, error) {
 func (c *Client) unsubscribe(ctx context.Context, p Place) error {
 	_, err := c.Call(ctx, p.request("unsubscribe"))
 	return err
+}
+
+// fuzzyTold reports whether a fuzzy watch was told that of a service.
+func (c *Client) fuzzyTold(p Place, kind string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.fuzzy, func(m protocol.Message) bool {
+		return m.Service == p.Service && m.Group == p.Group && m.Type == kind
+	})
 }

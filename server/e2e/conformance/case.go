@@ -10,9 +10,14 @@ import (
 	"github.com/musterhq/muster/server/e2e/proc"
 )
 
-// patience is how long a case waits for what is to come about. A 1.x client
-// that misses a push by UDP asks again after 10 s.
-const patience = 25 * time.Second
+// How long a case waits for what is to come about. A 1.x client that misses a
+// push by UDP asks again after 10 s. After a restart there are clients that look
+// every 5 s whether their server is there, and every 30 s whether there is
+// something to register again.
+const (
+	patience        = 45 * time.Second
+	restartPatience = 90 * time.Second
+)
 
 // A Case is one scenario with one client library at one site. Its methods end
 // it where it fails, as those of a testing.T do.
@@ -20,7 +25,12 @@ type Case struct {
 	*Kind
 	ctx      context.Context
 	scenario string
+	patience time.Duration
 	dialed   []*Client
+}
+
+func newCase(ctx context.Context, k *Kind, scenario string) *Case {
+	return &Case{Kind: k, ctx: ctx, scenario: scenario, patience: patience}
 }
 
 type failure struct{ error }
@@ -98,14 +108,14 @@ func (c *Case) subscribe(cl *Client, p Place) *Watch {
 
 // told waits until the last list a subscriber was told is this one.
 func (c *Case) told(w *Watch, what string, want ...Instance) {
-	if err := w.await(patience, want); err != nil {
+	if err := w.await(c.patience, want); err != nil {
 		c.failf("the subscriber is not told %s: %w", what, err)
 	}
 }
 
 // until waits for something to come true.
 func (c *Case) until(what string, try func() error) {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(c.patience)
 	for {
 		err := try()
 		if err == nil {

@@ -17,8 +17,9 @@ import (
 )
 
 // callTime is how long a driver may take for one request. Libraries give up
-// sooner.
-const callTime = 30 * time.Second
+// sooner, but on a machine that does much else a virtual machine takes long to
+// start.
+const callTime = 90 * time.Second
 
 var (
 	errUnsupported = errors.New("not in the library")
@@ -39,9 +40,20 @@ type Client struct {
 	last    int64
 	pending map[int64]chan protocol.Message
 	watches map[subject]*Watch
+	fuzzy   []protocol.Message // what a fuzzy watch told
 }
 
+// A subject is a service that is watched.
 type subject struct{ service, group string }
+
+// watched names a service; some libraries say the default group where it was
+// left out.
+func watched(service, group string) subject {
+	if group == "DEFAULT_GROUP" {
+		group = ""
+	}
+	return subject{service, group}
+}
 
 // startClient starts a driver in a new directory of its own, which is also the
 // one for its temporary files, and asks it who it is. What it writes to standard
@@ -105,8 +117,12 @@ func (c *Client) read(out io.Reader) {
 func (c *Client) take(m protocol.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if m.Event == "fuzzy" {
+		c.fuzzy = append(c.fuzzy, m)
+		return
+	}
 	if m.Event != "" {
-		if w := c.watches[subject{m.Service, m.Group}]; w != nil && m.Event == "changed" {
+		if w := c.watches[watched(m.Service, m.Group)]; w != nil && m.Event == "changed" {
 			w.tell(m.Instances)
 		}
 		return

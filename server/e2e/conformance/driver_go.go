@@ -7,10 +7,7 @@ import (
 )
 
 // goDriver is a program of this module. Its library is a requirement in go.mod.
-type goDriver struct {
-	name, sources, binary string
-	limits                map[string]string
-}
+type goDriver struct{ name, sources, binary string }
 
 func goDrivers(sources string) []Driver {
 	return []Driver{
@@ -20,8 +17,6 @@ func goDrivers(sources string) []Driver {
 }
 
 func (d *goDriver) Name() string { return d.name }
-
-func (d *goDriver) Limits() map[string]string { return d.limits }
 
 func (d *goDriver) Build(ctx context.Context, workDir string) error {
 	program := filepath.Join(d.sources, d.name)

@@ -7,20 +7,18 @@ import (
 	"path/filepath"
 )
 
-// nodeDriver is a script around the npm package nacos.
-type nodeDriver struct{ node, script, modules string }
+// nodeDriver is a script around the npm package nacos, of the version in
+// drivers/node/package.json.
+type nodeDriver struct{ source, node, modules string }
 
 func nodeDrivers(sources string) []Driver {
-	return []Driver{&nodeDriver{script: filepath.Join(sources, "node", "driver.js")}}
+	return []Driver{&nodeDriver{source: filepath.Join(sources, "node")}}
 }
 
 func (d *nodeDriver) Name() string { return "node" }
 
-// Limits are what the library cannot do, whatever the server.
 func (d *nodeDriver) Limits() map[string]string {
-	return map[string]string{
-		"last": "the library takes an empty list for an invalid one and keeps what it had",
-	}
+	return map[string]string{"last": "the library takes an empty list for an invalid one and keeps what it had"}
 }
 
 func (d *nodeDriver) Build(ctx context.Context, workDir string) (err error) {
@@ -31,22 +29,20 @@ func (d *nodeDriver) Build(ctx context.Context, workDir string) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, f := range []string{"package.json", "package-lock.json"} {
-		if err := copyFile(filepath.Join(filepath.Dir(d.script), f), filepath.Join(workDir, f)); err != nil {
-			return err
-		}
-	}
 	d.modules = filepath.Join(workDir, "node_modules")
-	if err := unlessDone(workDir, "package-lock.json", func() error {
+	lock := filepath.Join(d.source, "package-lock.json")
+	return onlyIfChanged(lock, filepath.Join(workDir, "built"), func() error {
+		for _, f := range []string{"package.json", "package-lock.json"} {
+			if err := copyFile(filepath.Join(d.source, f), filepath.Join(workDir, f)); err != nil {
+				return err
+			}
+		}
 		return missing(tool(ctx, workDir, nil, npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"))
-	}); err != nil {
-		return err
-	}
-	return nil
+	})
 }
 
 func (d *nodeDriver) Command() *exec.Cmd {
-	cmd := exec.Command(d.node, d.script)
+	cmd := exec.Command(d.node, filepath.Join(d.source, "driver.js"))
 	cmd.Env = append(os.Environ(), "NODE_PATH="+d.modules)
 	return cmd
 }

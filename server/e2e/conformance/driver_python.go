@@ -6,11 +6,12 @@ import (
 	"path/filepath"
 )
 
-// pythonDriver is a script around the PyPI package nacos-sdk-python.
-type pythonDriver struct{ python, script string }
+// pythonDriver is a script around the PyPI package nacos-sdk-python, of the
+// version in drivers/python/requirements.txt.
+type pythonDriver struct{ source, python string }
 
 func pythonDrivers(sources string) []Driver {
-	return []Driver{&pythonDriver{script: filepath.Join(sources, "python", "driver.py")}}
+	return []Driver{&pythonDriver{source: filepath.Join(sources, "python")}}
 }
 
 func (d *pythonDriver) Name() string { return "python" }
@@ -20,17 +21,17 @@ func (d *pythonDriver) Build(ctx context.Context, workDir string) error {
 	if err != nil {
 		return err
 	}
-	if err := copyFile(filepath.Join(filepath.Dir(d.script), "requirements.txt"), filepath.Join(workDir, "requirements.txt")); err != nil {
-		return err
-	}
 	venv := filepath.Join(workDir, "venv")
 	d.python = filepath.Join(venv, "bin", "python")
-	return unlessDone(workDir, "requirements.txt", func() error {
+	requirements := filepath.Join(d.source, "requirements.txt")
+	return onlyIfChanged(requirements, filepath.Join(workDir, "built"), func() error {
 		if err := tool(ctx, workDir, nil, python, "-m", "venv", "--clear", venv); err != nil {
 			return missing(err) // Debian has it in a package of its own
 		}
-		return missing(tool(ctx, workDir, nil, d.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"))
+		return missing(tool(ctx, workDir, nil, d.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements))
 	})
 }
 
-func (d *pythonDriver) Command() *exec.Cmd { return exec.Command(d.python, "-u", d.script) }
+func (d *pythonDriver) Command() *exec.Cmd {
+	return exec.Command(d.python, "-u", filepath.Join(d.source, "driver.py"))
+}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/musterhq/muster/server/e2e/proc"
 )
@@ -16,7 +18,8 @@ type Kind struct {
 	Generation int // 1 speaks HTTP; 2 and 3 speak gRPC
 	Site       *Site
 
-	dir     string // for what clients write
+	dir     string        // for what clients write
+	turns   chan struct{} // has room for as many as may start at once
 	started atomic.Int64
 
 	mu   sync.Mutex
@@ -26,18 +29,50 @@ type Kind struct {
 // A login is how a client says who it is, and where it works.
 type login struct{ namespace, user, password string }
 
-// dial starts a client of those servers.
+// starting is how many clients may start at once. Some give a server three
+// seconds for the first answer, and are not faster themselves when many start.
+const starting = 4
+
+// dial starts a client of those servers, and waits until it says that it has
+// found one, if it says so at all: some look for it in the background, and
+// refuse to do anything until then.
 func (k *Kind) dial(ctx context.Context, servers []*proc.Server, as login) (*Client, error) {
+	k.turns <- struct{}{}
+	defer func() { <-k.turns }()
 	dir := filepath.Join(k.dir, fmt.Sprintf("%s-at-%d-%d", k.Driver.Name(), k.Site.Size, k.started.Add(1)))
 	c, err := startClient(ctx, k.Driver, dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.connect(ctx, addresses(servers), as); err != nil {
+	err = c.connect(ctx, addresses(servers), as)
+	if err == nil && k.Generation > 1 {
+		err = c.awaitUp(ctx)
+	}
+	if err != nil {
 		c.End()
 		return nil, err
 	}
 	return c, nil
+}
+
+// awaitUp waits until the client says that its server is UP.
+func (c *Client) awaitUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		status, err := c.status(ctx)
+		if errors.Is(err, errUnsupported) || status == "UP" {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the client says of its server that it is %s: %w", status, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // shared returns one of the two clients that scenarios have in common.

@@ -42,6 +42,7 @@ type options struct {
 	output   string
 	parallel int
 	leave    bool
+	suiteDir string
 }
 
 func (o options) wants(scenario string) bool { return o.only.MatchString(scenario) }
@@ -63,11 +64,12 @@ func main() {
 func parse(args []string) (o options, err error) {
 	fs := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	clients := fs.String("clients", "", "`NAMES` of clients, separated by commas (default all)")
-	servers := fs.String("servers", "1,3", "`NUMBERS` of servers to run against, one after the other")
+	servers := fs.String("servers", "1,3", "`NUMBERS` of servers to run against")
 	only := fs.String("run", "", "`REGEXP` of scenarios (default all)")
 	fs.StringVar(&o.output, "o", "table", "how to print the results: table or json")
 	fs.IntVar(&o.parallel, "parallel", 12, "`N` scenarios at a time")
 	fs.BoolVar(&o.leave, "keep", false, "keep the directory with the servers' data and all logs")
+	fs.StringVar(&o.suiteDir, "suite", "", "`DIR` with a copy of the repository nacos-group/nacos-e2e (default: from the module proxy)")
 	if err := fs.Parse(args); err != nil {
 		return o, errors.Join(errUsage, err)
 	}
@@ -103,7 +105,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	r := &runner{options: o, started: time.Now()}
+	r := &runner{options: o, started: time.Now(), turns: make(chan struct{}, starting)}
 	if r.cache, err = cacheDir(); err != nil {
 		return err
 	}
@@ -122,10 +124,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	had, hello := r.have(ctx, wanted)
-	for _, size := range o.servers {
-		if err := r.at(ctx, binary, size, had, hello); err != nil {
-			return err
-		}
+	if err := r.everything(ctx, binary, had, hello); err != nil {
+		return err
 	}
 	return r.report(out)
 }
@@ -151,11 +151,11 @@ func (o options) choose(all []Driver) ([]Driver, error) {
 
 func (r *runner) report(out io.Writer) error {
 	rep := report{Clients: r.names, Results: r.results, Absent: r.absent, Seconds: time.Since(r.started).Seconds()}
-	print := rep.table
+	write := rep.table
 	if r.output == "json" {
-		print = rep.json
+		write = rep.json
 	}
-	if err := print(out); err != nil {
+	if err := write(out); err != nil {
 		return err
 	}
 	if n := rep.failures(); n > 0 {

@@ -41,7 +41,7 @@ func newMatrix(ctx context.Context, site *Site, kinds []*Kind) *matrix {
 	for k, kind := range kinds {
 		for n, server := range site.Open.Servers {
 			m.all = append(m.all, &onlooker{
-				Case: &Case{Kind: kind, ctx: ctx, scenario: sameName}, server: server, self: instance(fmt.Sprintf("10.9.%d.%d", k, n), 8080),
+				Case: newCase(ctx, kind, sameName), server: server, self: instance(fmt.Sprintf("10.9.%d.%d", k, n), 8080),
 			})
 		}
 	}
@@ -119,7 +119,7 @@ func (m *matrix) row(name string, k *Kind, began time.Time, of func(*onlooker) b
 	if len(wrong) > 0 {
 		err = fmt.Errorf("%s", strings.Join(wrong, "; "))
 	}
-	return (&Case{Kind: k, scenario: name}).result(err, began)
+	return newCase(m.ctx, k, name).result(err, began)
 }
 
 // seen has the clients of each kind in turn write, and those of all kinds at

@@ -17,14 +17,24 @@ const restartName = "restart"
 type survivor struct {
 	*Case
 	w, r     *Client
-	p, q     Place // of the ephemeral instance and of the persistent one
+	p        Place // of the instance that is changed, and watched
 	watch    *Watch
 	instance Instance
+	kept     Place     // of one that is left alone: only the library registers it again
+	q        Place     // of the persistent one
 	lasting  *Instance // nil: the library has none
 	known    int       // how often it was told something before
 	began    time.Time
 	err      error
 }
+
+// untouched is the instance that nobody registers twice.
+var untouched = instance("10.5.0.3", 8080)
+
+// forgotten is how long after a server's death its clients are no more listed,
+// unless they have come to another: 5 s until it is noticed, 7 s of grace, and
+// some more.
+const forgotten = 14 * time.Second
 
 // restart kills each server of the site and starts it again on the same ports.
 // All kinds of clients go through it at the same time. Where there are other
@@ -34,7 +44,9 @@ type survivor struct {
 func restart(ctx context.Context, site *Site, kinds []*Kind, say func(result)) []result {
 	var all []*survivor
 	for _, k := range kinds {
-		all = append(all, &survivor{Case: &Case{Kind: k, ctx: ctx, scenario: restartName}, began: time.Now()})
+		s := &survivor{Case: newCase(ctx, k, restartName), began: time.Now()}
+		s.patience = restartPatience
+		all = append(all, s)
 	}
 	each := func(what string, do func(*survivor)) {
 		var wg sync.WaitGroup
@@ -53,8 +65,13 @@ func restart(ctx context.Context, site *Site, kinds []*Kind, say func(result)) [
 	servers := site.Open.Servers
 	for n, s := range servers {
 		s.Kill()
+		died := time.Now()
 		if rest := without(servers, n); len(rest) > 0 {
-			each("while "+s.Name+" is down", func(v *survivor) { v.check(rest) })
+			each("while "+s.Name+" is down", func(v *survivor) {
+				v.check(rest)
+				time.Sleep(time.Until(died.Add(forgotten)))
+				v.everywhere(rest, v.kept, untouched)
+			})
 		}
 		err := s.Start()
 		if err == nil {
@@ -65,6 +82,7 @@ func restart(ctx context.Context, site *Site, kinds []*Kind, say func(result)) [
 		each("after "+s.Name+" was killed and started again", func(v *survivor) {
 			v.must(err)
 			v.check(servers)
+			v.everywhere(servers, v.kept, untouched)
 		})
 	}
 	each("at the end", (*survivor).end)
@@ -90,13 +108,15 @@ func without(servers []*proc.Server, n int) []*proc.Server {
 
 func (s *survivor) begin() {
 	servers := s.Site.Open.Servers
-	s.p, s.q = s.place("s"), s.place("persistent")
+	s.p, s.kept, s.q = s.place("s"), s.place("kept"), s.place("persistent")
 	s.w, s.r = s.dial(servers, login{}), s.dial(servers, login{})
 	s.instance = instance("10.5.0.1", 8080)
 	s.watch = s.subscribe(s.r, s.p)
 	s.register(s.w, s.p, s.instance)
 	s.told(s.watch, "of an instance", s.instance)
 	s.known = s.watch.Times()
+	s.register(s.w, s.kept, untouched)
+	s.everywhere(servers, s.kept, untouched)
 	if s.limit("persistent") == nil {
 		i := lasting(instance("10.5.0.2", 8080))
 		s.register(s.w, s.q, i)
@@ -129,6 +149,8 @@ func (s *survivor) end() {
 		s.deregister(s.w, s.q, *s.lasting)
 		s.everywhere(s.Site.Open.Servers, s.q)
 	}
+	s.deregister(s.w, s.kept, untouched)
+	s.everywhere(s.Site.Open.Servers, s.kept)
 	s.deregister(s.w, s.p, s.instance)
 	s.everywhere(s.Site.Open.Servers, s.p)
 }

@@ -18,6 +18,7 @@ type runner struct {
 	dir     string // for this run: data and logs
 	cache   string // for clients, kept
 	started time.Time
+	turns   chan struct{}
 	names   []string // of the clients that work, in the table's order
 
 	mu      sync.Mutex
@@ -43,17 +44,16 @@ func (r *runner) have(ctx context.Context, wanted []Driver) (had []Driver, hello
 			defer func() { <-gate }()
 			began := time.Now()
 			h, err := r.build(ctx, d)
-			r.mu.Lock()
-			defer r.mu.Unlock()
 			switch {
 			case errors.Is(err, ErrMissing):
-				r.absent = append(r.absent, absence{d.Name(), err.Error()})
-				r.progress("client %-12s %v", d.Name(), err)
+				r.lacks(d.Name(), err)
 			case err != nil:
-				r.results = append(r.results, result{Scenario: "build", Client: d.Name(), Outcome: "failed", Why: err.Error(), Took: time.Since(began)})
+				r.keep([]result{{Scenario: "build", Client: d.Name(), Outcome: failed, Why: err.Error(), Took: time.Since(began)}})
 				r.progress("client %-12s FAILED %v", d.Name(), err)
 			default:
+				r.mu.Lock()
 				ready[n], hello[d.Name()] = true, h
+				r.mu.Unlock()
 				r.progress("client %-12s %s %s, ready after %.1fs", d.Name(), h.Client, h.Version, time.Since(began).Seconds())
 			}
 		})
@@ -89,8 +89,24 @@ func (r *runner) build(ctx context.Context, d Driver) (h protocol.Hello, err err
 	return c.Hello, nil
 }
 
+// everything runs all there is at sites of all sizes at the same time: most of
+// it is waiting.
+func (r *runner) everything(ctx context.Context, binary string, had []Driver, hello map[string]protocol.Hello) error {
+	gate := make(chan struct{}, r.parallel)
+	errs := make([]error, len(r.servers)+1)
+	var wg sync.WaitGroup
+	for n, size := range r.servers {
+		wg.Go(func() { errs[n] = r.at(ctx, binary, size, gate, had, hello) })
+	}
+	if r.clients == nil && r.wants(officialName) {
+		wg.Go(func() { errs[len(r.servers)] = r.official(ctx, binary) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
 // at runs everything at a site of that many servers.
-func (r *runner) at(ctx context.Context, binary string, size int, had []Driver, hello map[string]protocol.Hello) error {
+func (r *runner) at(ctx context.Context, binary string, size int, gate chan struct{}, had []Driver, hello map[string]protocol.Hello) error {
 	site, err := newSite(ctx, binary, filepath.Join(r.dir, fmt.Sprintf("servers-%d", size)), size)
 	if err != nil {
 		return fmt.Errorf("%d servers: %w", size, err)
@@ -98,9 +114,9 @@ func (r *runner) at(ctx context.Context, binary string, size int, had []Driver, 
 	defer site.Close()
 	var kinds []*Kind
 	for _, d := range had {
-		kinds = append(kinds, &Kind{Driver: d, Generation: hello[d.Name()].Generation, Site: site, dir: r.dir})
+		kinds = append(kinds, &Kind{Driver: d, Generation: hello[d.Name()].Generation, Site: site, dir: r.dir, turns: r.turns})
 	}
-	r.singles(ctx, kinds)
+	r.singles(ctx, gate, kinds)
 	for _, k := range kinds {
 		k.release()
 	}
@@ -118,8 +134,7 @@ func (r *runner) at(ctx context.Context, binary string, size int, had []Driver, 
 
 // singles runs the scenarios that clients go through by themselves, several at
 // a time: most of their time is waiting.
-func (r *runner) singles(ctx context.Context, kinds []*Kind) {
-	gate := make(chan struct{}, r.parallel)
+func (r *runner) singles(ctx context.Context, gate chan struct{}, kinds []*Kind) {
 	var wg sync.WaitGroup
 	for _, s := range scenarios {
 		if !r.wants(s.Name) {
@@ -129,7 +144,7 @@ func (r *runner) singles(ctx context.Context, kinds []*Kind) {
 			gate <- struct{}{}
 			wg.Go(func() {
 				defer func() { <-gate }()
-				c := &Case{Kind: k, ctx: ctx, scenario: s.Name}
+				c := newCase(ctx, k, s.Name)
 				began := time.Now()
 				err := c.limit(s.Name)
 				if err == nil {
@@ -145,6 +160,14 @@ func (r *runner) singles(ctx context.Context, kinds []*Kind) {
 	wg.Wait()
 }
 
+// lacks notes a client that could not be had.
+func (r *runner) lacks(name string, err error) {
+	r.progress("client %-12s %v", name, err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.absent = append(r.absent, absence{name, err.Error()})
+}
+
 func (r *runner) keep(results []result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -152,13 +175,9 @@ func (r *runner) keep(results []result) {
 }
 
 // say shows one result as it comes.
-func (r *runner) say(res result) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.progress("%s", res)
-}
+func (r *runner) say(res result) { r.progress("%s", res) }
 
-// progress writes a line to standard error; r.mu is held, or nothing else runs.
+// progress writes a line to standard error.
 func (r *runner) progress(format string, args ...any) {
 	_, _ = fmt.Fprintf(os.Stderr, "%6.1fs  %s\n", time.Since(r.started).Seconds(), fmt.Sprintf(format, args...))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -55,7 +56,7 @@ func selectOne(c *Case) {
 }
 
 func namespaces(c *Case) {
-	id := "space-" + c.Driver.Name()
+	id := "space-" + strings.ReplaceAll(c.Driver.Name(), ".", "-") // a dot is not allowed in one
 	c.operate("POST", "/nacos/v1/console/namespaces", url.Values{"customNamespaceId": {id}, "namespaceName": {id}})
 	p := c.place("s")
 	public, private := instance("10.2.0.5", 8080), instance("10.2.0.6", 8080)

@@ -41,6 +41,16 @@ func batch(c *Case) {
 	c.lists(c.reader(), p, fewer...)
 }
 
+func unbatch(c *Case) {
+	p := c.place("s")
+	a, b, gone := instance("10.1.0.12", 8080), instance("10.1.0.12", 8081), instance("10.1.0.12", 8082)
+	c.must(c.writer().batch(c.ctx, "batch", p, a, b, gone))
+	c.lists(c.reader(), p, a, b, gone)
+	c.must(c.writer().batch(c.ctx, "batchDeregister", p, gone))
+	c.lists(c.reader(), p, a, b)
+	c.everywhere(c.Site.Open.Servers, p, a, b)
+}
+
 // deregister keeps one instance there: some libraries do not believe in a list
 // that became empty.
 func deregister(c *Case) {

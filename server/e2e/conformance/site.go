@@ -68,7 +68,7 @@ func addresses(servers []*proc.Server) []string {
 // operate sends an operator's request, which must succeed.
 func operate(ctx context.Context, s *proc.Server, method, path string, query url.Values) error {
 	body, status, err := s.Do(ctx, method, path+"?"+query.Encode())
-	if err == nil && status != http.StatusOK {
+	if err == nil && (status != http.StatusOK || body == "false") {
 		err = fmt.Errorf("status %d: %s", status, body)
 	}
 	if err != nil {
@@ -85,23 +85,31 @@ func (p Place) query() url.Values {
 	return q
 }
 
-// hosts asks a server for the instances of a service, without any library.
-func hosts(ctx context.Context, s *proc.Server, p Place) ([]Instance, error) {
-	body, status, err := s.Get(ctx, "/nacos/v1/ns/instance/list?"+p.query().Encode())
+// get asks a server for JSON, without any library.
+func get(ctx context.Context, s *proc.Server, path string, query url.Values, into any) error {
+	body, status, err := s.Get(ctx, path+"?"+query.Encode())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if status != http.StatusOK {
-		return nil, fmt.Errorf("status %d: %s", status, body)
+		return fmt.Errorf("status %d: %s", status, body)
 	}
+	if err := json.Unmarshal([]byte(body), into); err != nil {
+		return fmt.Errorf("%w: %s", err, body)
+	}
+	return nil
+}
+
+// hosts asks a server for the instances of a service.
+func hosts(ctx context.Context, s *proc.Server, p Place) ([]Instance, error) {
 	var list struct {
 		Hosts []struct {
 			Instance
 			ClusterName string
 		}
 	}
-	if err := json.Unmarshal([]byte(body), &list); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, body)
+	if err := get(ctx, s, "/nacos/v1/ns/instance/list", p.query(), &list); err != nil {
+		return nil, err
 	}
 	var out []Instance
 	for _, h := range list.Hosts {

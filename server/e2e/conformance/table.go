@@ -50,6 +50,7 @@ func (r report) table(w io.Writer) error {
 			r.grid(&b, size)
 		}
 	}
+	r.official(&b)
 	r.reasons(&b, failed)
 	r.reasons(&b, notInLibrary)
 	for _, a := range r.Absent {
@@ -63,9 +64,12 @@ func (r report) table(w io.Writer) error {
 func (r report) grid(b *strings.Builder, size int) {
 	cells := make(map[[2]string]string)
 	for _, res := range r.Results {
-		if res.Servers == size {
+		if res.Servers == size && res.Client != officialName {
 			cells[[2]string{res.Scenario, res.Client}] = res.Outcome
 		}
+	}
+	if len(cells) == 0 {
+		return
 	}
 	fmt.Fprintf(b, "\n%s\n\n", map[bool]string{true: "1 server", false: fmt.Sprintf("%d servers", size)}[size == 1])
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
@@ -85,6 +89,22 @@ func (r report) grid(b *strings.Builder, size int) {
 		}
 	}
 	_ = t.Flush()
+}
+
+// official says how the official suite went, if it ran.
+func (r report) official(b *strings.Builder) {
+	passed, all := 0, 0
+	for _, res := range r.Results {
+		if res.Client == officialName {
+			all++
+			if res.Outcome == ok {
+				passed++
+			}
+		}
+	}
+	if all > 0 {
+		fmt.Fprintf(b, "\nofficial end-to-end suite for Go, naming: %d of %d ok\n", passed, all)
+	}
 }
 
 // rows are the names of all scenarios, in the table's order.

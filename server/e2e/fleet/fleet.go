@@ -166,12 +166,14 @@ type Watcher struct {
 	lists int
 	// missing are the times during which a live instance was not in the list
 	// that the application was told, by address.
-	missing map[string]time.Time
-	gaps    []Gap
+	missing  map[string]time.Time
+	gaps     []Gap
+	vanished []Gap // those that had been in the list before
 	// stays are the dead instances that are still in the list, and since when
 	// they are dead.
 	stays     map[string]time.Time
 	overstays []Gap
+	had       map[string]bool // what has been in the list
 }
 
 // A Gap is a time in which a watcher's list lacked an instance that lives, or
@@ -189,7 +191,7 @@ func (f *Fleet) Watch(first int) (*Watcher, error) {
 		return nil, err
 	}
 	f.mu.Lock()
-	w := &Watcher{f: f, name: fmt.Sprintf("w%d", len(f.watchers)+1), client: c, since: time.Now(), missing: make(map[string]time.Time), stays: make(map[string]time.Time)}
+	w := &Watcher{f: f, name: fmt.Sprintf("w%d", len(f.watchers)+1), client: c, since: time.Now(), missing: make(map[string]time.Time), stays: make(map[string]time.Time), had: make(map[string]bool)}
 	f.watchers = append(f.watchers, w)
 	f.mu.Unlock()
 	return w, c.Subscribe(&vo.SubscribeParam{ServiceName: Service, SubscribeCallback: w.told})
@@ -235,7 +237,14 @@ func (w *Watcher) Look(now time.Time) {
 			w.missing[addr] = now
 		case missed && (there || !lives):
 			delete(w.missing, addr)
-			w.gaps = append(w.gaps, Gap{w.name, addr, since, now.Sub(since)})
+			g := Gap{w.name, addr, since, now.Sub(since)}
+			w.gaps = append(w.gaps, g)
+			if lives && w.had[addr] {
+				w.vanished = append(w.vanished, g)
+			}
+		}
+		if there {
+			w.had[addr] = true
 		}
 		w.lookForDead(addr, p, there, now)
 	}
@@ -264,6 +273,12 @@ func (f *Fleet) Overstays(least time.Duration) []Gap {
 // now, at least as long as given.
 func (f *Fleet) Gaps(least time.Duration) []Gap {
 	return f.gather(least, func(w *Watcher) ([]Gap, map[string]time.Time) { return w.gaps, w.missing })
+}
+
+// Vanished returns the times, of any length, in which watchers lacked instances
+// that live and that they had had before.
+func (f *Fleet) Vanished() []Gap {
+	return f.gather(0, func(w *Watcher) ([]Gap, map[string]time.Time) { return w.vanished, nil })
 }
 
 // gather returns what the watchers have noted, and what has not ended yet, in

@@ -29,14 +29,14 @@ type Tap struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 
-	mu      sync.Mutex
-	last    uint64 // lastRefTime of the list it has
-	from    string // who gave it
-	now     []string
-	pushes  int
-	visits  int
-	empty   int
-	faults  []string
+	mu     sync.Mutex
+	last   uint64 // lastRefTime of the list it has
+	from   string // who gave it
+	now    []string
+	pushes int
+	visits int
+	empty  int
+	faults []string
 }
 
 // roamEvery is how long a tap that roams stays with one server.

@@ -276,7 +276,7 @@ func (s *Server) AwaitReadyz(ctx context.Context) error {
 		select {
 		case <-time.After(5 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("%s says %d %q, %v: %s", s.Name, status, body, err, s.tail())
+			return fmt.Errorf("%s says %d %q: %w: %s", s.Name, status, body, errors.Join(ctx.Err(), err), s.tail())
 		}
 	}
 }
@@ -312,12 +312,17 @@ func (s *Server) Stop(ctx context.Context) (code int, err error) {
 	if err := s.Signal(syscall.SIGTERM); err != nil {
 		return 0, err
 	}
+	return s.Wait(ctx)
+}
+
+// Wait returns the exit code of a server that ends by itself.
+func (s *Server) Wait(ctx context.Context) (code int, err error) {
 	s.mu.Lock()
-	exited := s.exited
+	cmd, exited := s.cmd, s.exited
 	s.mu.Unlock()
 	select {
 	case <-exited:
-		return s.cmd.ProcessState.ExitCode(), nil
+		return cmd.ProcessState.ExitCode(), nil
 	case <-ctx.Done():
 		return 0, fmt.Errorf("%s does not end: %w: %s", s.Name, ctx.Err(), s.tail())
 	}

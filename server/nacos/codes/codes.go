@@ -63,7 +63,7 @@ var table = []struct {
 	{nacos.ErrTooManyLogins, Code{http.StatusTooManyRequests, 10001, 403, "access denied"}},
 	{nacos.ErrToken, Forbidden},
 	{nacos.ErrForbidden, Forbidden},
-	{context.DeadlineExceeded, Code{http.StatusInternalServerError, 30000, 500, "timeout"}},
+	{context.DeadlineExceeded, Code{http.StatusInternalServerError, 30000, 500, "server error"}},
 }
 
 // params are what is wrong with a parameter, where Nacos has a number for it.

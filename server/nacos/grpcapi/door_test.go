@@ -212,6 +212,26 @@ func TestSetUp(t *testing.T) {
 	}
 }
 
+// A client hears of its stream's end though it was never told anything: the
+// library for Rust takes a stream for open from its headers on, and does not
+// notice the end of one that is not.
+func TestStreamOpensAtOnce(t *testing.T) {
+	d := newDoor(t, nil)
+	p := d.dial()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	stream, err := p.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/BiRequestStream/requestBiStream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.SendMsg(&Payload{Type: "ConnectionSetupRequest", Body: []byte(`{}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if md, err := stream.Header(); err != nil || md == nil {
+		t.Fatal("no headers before the first push:", md, err)
+	}
+}
+
 // A request that overtakes its connection's set-up is answered after it.
 func TestOvertaking(t *testing.T) {
 	d := newDoor(t, nil)
@@ -314,8 +334,9 @@ func TestRefusals(t *testing.T) {
 		{302, "NoSuchRequest", `{}`, "ErrorResponse", "RequestHandler Not Found"},
 		{302, "LockOperationRequest", `{}`, "ErrorResponse", "RequestHandler Not Found"},
 		{502, "DistroDataRequest", `{}`, "ErrorResponse", "Invalid request"},
-		{400, "InstanceRequest", `{`, "ErrorResponse", ""},
-		{400, "InstanceRequest", `[]`, "ErrorResponse", ""},
+		{502, "InstanceRequest", `{`, "ErrorResponse", ""},
+		{502, "InstanceRequest", `[]`, "ErrorResponse", ""},
+		{502, "NamingFuzzyWatchRequest", `[]`, "ErrorResponse", ""},
 		{400, "InstanceRequest", `{` + names + `,"type":"x","instance":` + instance + `}`, "ErrorResponse", "Unsupported request type x"},
 		{400, "InstanceRequest", `{"serviceName":"","type":"registerInstance","instance":` + instance + `}`, "ErrorResponse", ""},
 		{400, "InstanceRequest", `{` + names + `,"type":"registerInstance","instance":{"ip":"1.1.1.1","port":65536}}`, "ErrorResponse", ""},

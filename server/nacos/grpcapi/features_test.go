@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -199,4 +200,29 @@ func TestLinearizableReads(t *testing.T) {
 		t.Fatal(m)
 	}
 	query(0, "QueryServiceResponse")
+}
+
+// What a client says of itself is kept while it is connected, and is not long.
+func TestLabelsAreBounded(t *testing.T) {
+	d := newDoor(t, nil)
+	for _, labels := range []string{`"AppName":"` + strings.Repeat("x", maxHeader) + `"`, `"` + strings.Repeat("x", maxHeader+1) + `":""`} {
+		p := d.dial()
+		stream, err := p.conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/BiRequestStream/requestBiStream")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.SendMsg(&Payload{Type: "ConnectionSetupRequest", Body: []byte(`{"labels":{` + labels + `}}`)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.RecvMsg(new(Payload)); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("labels of %d bytes: %v", len(labels), err)
+		}
+	}
+	p := d.dial().setUp(plainSetup)
+	p.want(0, "SubscribeServiceResponse", "SubscribeServiceRequest", `{`+names+`,"subscribe":true}`, Header{"app", strings.Repeat("x", maxName+1)})
+	d.reg.EachSubscriber(func(_ registry.ServiceKey, i registry.SubscriberInfo) {
+		if i.App != "" {
+			t.Errorf("it calls itself %q", i.App)
+		}
+	})
 }

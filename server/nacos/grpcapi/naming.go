@@ -29,7 +29,7 @@ type naming struct {
 // naming reads a request about a service.
 func (c *call) naming() (n naming, err error) {
 	if err := shape.Scan(c.payload.Body, n.field); err != nil {
-		return n, codes.Invalid.With(c.payload.Type + ": " + err.Error())
+		return n, codes.BadGateway.With(c.payload.Type + ": " + err.Error())
 	}
 	return n, nil
 }
@@ -215,7 +215,7 @@ func (s *Server) subscribeService(ctx context.Context, c *call) (reply, error) {
 
 // app is what the client says it is a part of.
 func (c *call) app() string {
-	if a := c.payload.Header("app"); a != "" {
+	if a := c.payload.Header("app"); a != "" && len(a) <= maxName {
 		return a
 	}
 	return c.conn.info.Load().App

@@ -90,7 +90,7 @@ func (s *Server) connectionSetup(c *conn, stream grpc.ServerStream, p *Payload) 
 		return status.Error(codes.Unavailable, "server is starting")
 	case c.overflow:
 		return status.Error(codes.ResourceExhausted, "too many connections")
-	case len(req.Labels) > maxHeaders || len(req.ClientVersion) > maxName:
+	case len(req.Labels) > maxHeaders || len(req.ClientVersion) > maxName || textOf(req.Labels) > maxHeader:
 		return status.Error(codes.InvalidArgument, "labels")
 	}
 	err := c.setUp(stream, registry.ClientInfo{
@@ -109,6 +109,15 @@ func (s *Server) connectionSetup(c *conn, stream grpc.ServerStream, p *Payload) 
 		return status.Error(codes.Unavailable, err.Error())
 	}
 	return nil
+}
+
+// textOf is how many bytes there are in labels: they are kept while their
+// connection lasts.
+func textOf(labels map[string]string) (n int) {
+	for k, v := range labels {
+		n += len(k) + len(v)
+	}
+	return n
 }
 
 // sink pushes to one connection.

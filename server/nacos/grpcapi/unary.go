@@ -131,7 +131,7 @@ func (s *Server) check(ctx context.Context, c *call, r nacos.Resource, a nacos.A
 // read reads a request's body.
 func (c *call) read(v any) error {
 	if err := json.Unmarshal(c.payload.Body, v); err != nil {
-		return codes.Invalid.With(fmt.Sprintf("%s: %v", c.payload.Type, err))
+		return codes.BadGateway.With(fmt.Sprintf("%s: %v", c.payload.Type, err))
 	}
 	return nil
 }

@@ -192,7 +192,15 @@ func (s *Server) catalogInstances(q *request) (any, error) {
 	return object{"list": list, "count": count}, err
 }
 
+// catalogInstancesV2 knows no service that is not there: it has no instances.
 func (s *Server) catalogInstancesV2(q *request) (any, error) {
+	key, err := q.service()
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := s.reg.Lookup(key); !ok {
+		return object{"instances": []object{}, "count": 0}, nil
+	}
 	list, count, err := s.instancePage(q, q.text("clusterName", ""), 20)
 	return object{"instances": list, "count": count}, err
 }

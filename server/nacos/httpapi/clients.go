@@ -140,7 +140,7 @@ func (s *Server) publishers(q *request) (any, error) {
 				return nil, err
 			}
 			if wanted && (!q.has("ephemeral") || q.flag("ephemeral", true) == i.Ephemeral) {
-				out = append(out, object{"clientId": p.Client, "ip": i.IP, "port": i.Port, "clusterName": i.Cluster})
+				out = append(out, object{"clientId": p.Client, "ip": i.IP, "port": i.Port, "clusterName": i.Cluster, "cluster": i.Cluster})
 			}
 		}
 	}
@@ -166,6 +166,7 @@ func (s *Server) subscribed(q *request) (any, error) {
 		if wanted {
 			out = append(out, object{
 				"clientId": i.Client, "ip": i.IP, "port": i.Port, "address": i.IP + ":" + strconv.Itoa(i.Port), "agent": i.Agent, "appName": i.App,
+				"addr": i.IP + ":" + strconv.Itoa(i.Port), "app": i.App,
 			})
 		}
 	}

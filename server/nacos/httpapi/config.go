@@ -37,6 +37,7 @@ func (s *Server) listenConfig(q *request) (any, error) {
 	if err != nil || ms <= 0 || q.Header.Get("Long-Pulling-Timeout-No-Hangup") == "true" {
 		return "", nil
 	}
+	q.forget() // many wait at a time
 	wait := min(time.Duration(ms)*time.Millisecond, maxPoll) - 500*time.Millisecond
 	timer := time.NewTimer(max(wait, 0))
 	defer timer.Stop()

@@ -13,10 +13,7 @@ import (
 func (s *Server) targets(q *request) (any, error) {
 	spaces := []string{q.PathValue("namespaceId")}
 	if spaces[0] == "" {
-		spaces = nil
-		for _, n := range s.reg.Namespaces() {
-			spaces = append(spaces, n.ID)
-		}
+		spaces = s.reg.NamespacesInUse()
 	}
 	out := []object{}
 	for _, ns := range spaces {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ type door struct {
 	reg  *registry.Registry
 	api  *Server
 	udp  *udp
-	last string // the route that answered last
+	last atomic.Pointer[string] // the route that answered last
 }
 
 // udp remembers who was subscribed.
@@ -58,7 +59,7 @@ func newDoor(t *testing.T, change func(*Options)) *door {
 	reg.Observe(engine)
 	d := &door{t: t, reg: reg, udp: &udp{subs: make(map[netip.AddrPort]registry.SubscriberInfo)}}
 	o := Options{Registry: reg, Push: engine, Subscribers: d.udp, Address: netip.MustParseAddrPort("10.0.0.100:8848")}
-	o.Requests = func(route string, _ int, _ time.Duration) { d.last = route }
+	o.Requests = func(route string, _ int, _ time.Duration) { d.last.Store(&route) }
 	if change != nil {
 		change(&o)
 	}
@@ -100,7 +101,7 @@ func (d *door) want(status int, answer, what, body string, headers ...string) {
 			d.t.Fatalf("%s: %q, want %q", what, got, answer)
 		}
 		if code == http.StatusOK {
-			noteAsserted(d.last)
+			d.noteAsserted()
 		}
 		return
 	}
@@ -111,7 +112,13 @@ func (d *door) want(status int, answer, what, body string, headers ...string) {
 		d.t.Fatalf("%s:\n%s\nhas not all of\n%s", what, got, answer)
 	}
 	if code == http.StatusOK {
-		noteAsserted(d.last)
+		d.noteAsserted()
+	}
+}
+
+func (d *door) noteAsserted() {
+	if route := d.last.Load(); route != nil {
+		noteAsserted(*route)
 	}
 }
 
@@ -449,6 +456,10 @@ func TestUDPSubscription(t *testing.T) {
 	const list = "GET /v1/ns/instance/list?serviceName=a&clientIP=10.1.1.1&app=shop&udpPort="
 	d.want(200, `{"cacheMillis":10000,"dom":"DEFAULT_GROUP@@a"}`, list+"55000", "", "User-Agent", "Nacos-Go-Client:v1.1.6")
 	d.want(200, `{"cacheMillis":3000}`, list+"55001", "", "User-Agent", "curl/8")
+	d.want(200, `{}`, list+"55000", "", "User-Agent", "Nacos-Go-Client:v1.1.6"+strings.Repeat("x", 10_000))
+	if kept := len(d.udp.subs[netip.MustParseAddrPort("10.1.1.1:55000")].Agent); kept > 256 {
+		t.Errorf("%d bytes of an agent are kept", kept)
+	}
 	d.want(200, `{}`, list+"55002", "", "User-Agent", "Nacos-C-Client:v1.0.11")
 	d.want(200, `{}`, list+"0", "", "User-Agent", "Nacos-Java-Client:v1.4.8")
 	// As the client of 1.4.8 does: its name in one header, its bare version in the other.
@@ -544,39 +555,29 @@ func TestRoute(t *testing.T) {
 	if len(asked) != 4 || asked[3] != "" {
 		t.Fatal(asked)
 	}
+	// What the other one answers is what is counted.
+	counted := 0
+	d = newDoor(t, func(o *Options) {
+		o.Route = func(registry.ClientID) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+		}
+		o.Requests = func(_ string, status int, _ time.Duration) { counted = status }
+	})
+	if code, _ := d.do("POST /v1/ns/instance?serviceName=demo&ip=10.0.0.9&port=80", ""); code != http.StatusTeapot || counted != code {
+		t.Fatalf("%d, and %d is counted", code, counted)
+	}
 }
 
 func TestTooMuch(t *testing.T) {
 	d := newDoor(t, func(o *Options) { o.MaxBody = 1000 })
 	d.want(400, "caused: body: http: request body too large;", "POST /v1/ns/instance", form("metadata", strings.Repeat("x", 2000)))
+	d = newDoor(t, func(o *Options) { o.MaxBodies = 100 })
+	d.want(503, "caused: server is overloaded, please try again later!;", "POST /v1/ns/instance", form("metadata", strings.Repeat("x", 200)))
+	d.want(400, "caused: Param 'serviceName' is required.;", "POST /v1/ns/instance", "a=b")
+	if n := d.api.bodies.Load(); n != 0 {
+		t.Fatalf("%d bytes are held by nobody", n)
+	}
 	d = newDoor(t, func(o *Options) { o.MaxInFlight = 1 })
 	d.api.inFlight <- struct{}{}
 	d.want(503, "server is overloaded, please try again later!", "GET /v1/ns/operator/metrics", "")
-}
-
-func FuzzBeat(f *testing.F) {
-	f.Add(`{"ip":"10.0.0.1","port":80,"metadata":{"a":1,"b":null,"c":"d"},"weight":1}`)
-	d := newDoor(&testing.T{}, nil)
-	f.Fuzz(func(t *testing.T, beat string) {
-		q := &request{Request: httptest.NewRequest("PUT", "/", nil), params: url.Values{"beat": {beat}, "serviceName": {"s"}}, server: d.api, patience: context.Background()}
-		_, _ = d.api.beat(q)
-	})
-}
-
-func FuzzQuery(f *testing.F) {
-	f.Add("serviceName=a&ip=1.1.1.1&port=1&metadata=k=v&weight=1.5&clusters=a,b&pageNo=1", "a=b")
-	d := newDoor(&testing.T{}, nil)
-	f.Fuzz(func(t *testing.T, query, body string) {
-		r := httptest.NewRequest("POST", "/nacos/v1/ns/instance", strings.NewReader(body))
-		r.URL.RawQuery = query
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		w := httptest.NewRecorder()
-		d.api.ServeHTTP(w, r)
-		if w.Code >= 500 && w.Code != http.StatusServiceUnavailable {
-			t.Fatalf("%d %s", w.Code, w.Body)
-		}
-		_, _ = parseMetadata(query)
-		_, _ = parseSelector(body)
-		_, _ = parseChecker(body)
-	})
 }

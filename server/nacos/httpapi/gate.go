@@ -40,6 +40,7 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, rt *route) int {
 		return writeBytes(w, status, "text/plain;charset=UTF-8", []byte(text))
 	}
 	q, err := s.parse(w, r)
+	defer s.release(q)
 	if err == nil {
 		q.style = rt.style
 		err = s.check(q, rt)
@@ -47,13 +48,19 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, rt *route) int {
 	if err != nil {
 		return s.writeError(w, rt.style, err)
 	}
+	return s.answer(w, r, q, rt)
+}
+
+// answer answers a request that may be, here or where it belongs.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, q *request, rt *route) int {
 	ctx, cancel := context.WithTimeout(r.Context(), s.opts.Timeout)
 	defer cancel()
 	q.Request = r.WithContext(ctx)
 	if rt.client != nil {
 		if elsewhere := s.opts.Route(rt.client(q)); elsewhere != nil {
-			elsewhere.ServeHTTP(w, r)
-			return http.StatusOK
+			seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+			elsewhere.ServeHTTP(seen, r)
+			return seen.status
 		}
 	}
 	if err := s.catchUp(q); err != nil {
@@ -64,6 +71,18 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, rt *route) int {
 		return s.writeError(w, rt.style, err)
 	}
 	return s.write(w, rt.style, v)
+}
+
+// statusWriter notes the status that another server has answered with.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader passes the status on.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // catchUp returns when a read that asks for it, with linearizable=true, sees all

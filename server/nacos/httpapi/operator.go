@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -71,21 +72,27 @@ func (s *Server) metrics(q *request) (any, error) {
 	return o, nil
 }
 
+// pushState counts pushes since the server started, or since it was last asked
+// to count anew; what Prometheus is told goes on.
 func (s *Server) pushState(q *request) (any, error) {
-	st := s.opts.Push.Stats()
+	s.pushMu.Lock()
+	defer s.pushMu.Unlock()
+	now := s.opts.Push.Stats()
+	sent, failed := now.Sent-s.pushed.Sent, now.Failed-s.pushed.Failed
 	reset := q.flag("reset", false)
-	o := object{"succeed": st.Sent - st.Failed, "total": st.Sent, "ratio": 0.0, "reset": reset}
-	if st.Sent > 0 {
-		o["ratio"] = float64(st.Sent-st.Failed) / float64(st.Sent)
+	o := object{"succeed": int64(sent) - int64(failed), "total": sent, "ratio": 0.0, "reset": reset}
+	if sent > 0 {
+		o["ratio"] = (float64(sent) - float64(failed)) / float64(sent)
 	}
 	if q.flag("detail", false) {
 		average := int64(-1)
-		if st.Acked > 0 {
-			average = st.Cost.Milliseconds() / int64(st.Acked)
+		if acked := now.Acked - s.pushed.Acked; acked > 0 {
+			average = (now.Cost - s.pushed.Cost).Milliseconds() / int64(acked)
 		}
-		o["detail"] = object{"avgPushCost": average, "maxPushCost": st.MaxCost.Milliseconds()}
+		o["detail"] = object{"avgPushCost": average, "maxPushCost": now.MaxCost.Milliseconds()}
 	}
 	if reset {
+		s.pushed = now
 		s.opts.Push.ResetMaxCost()
 	}
 	return o, nil
@@ -131,5 +138,10 @@ func (s *Server) checkers(*request) (any, error) {
 }
 
 func (s *Server) healthText(*request) (any, error) {
-	return "Nacos runs in " + s.reg.Status() + " mode.", nil
+	health := "healthy"
+	if is := s.reg.Status(); is != "UP" {
+		health = is
+	}
+	return object{"msg": fmt.Sprintf("Hello! I am Nacos-Naming and %s! total services: %d, local port:%d",
+		health, s.reg.CountServices(), s.opts.Address.Port())}, nil
 }

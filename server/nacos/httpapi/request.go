@@ -24,6 +24,7 @@ type request struct {
 	*http.Request
 	params url.Values
 	body   []byte // of a JSON request
+	held   int64  // of the room for bodies
 	server *Server
 	style  style
 	// patience ends when the caller goes away; the request's own context
@@ -35,20 +36,23 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*request, error)
 	q := &request{Request: r, server: s, patience: r.Context()}
 	var err error
 	if q.params, err = url.ParseQuery(r.URL.RawQuery); err != nil {
-		return nil, codes.Invalid.With("query: " + err.Error())
+		return q, codes.Invalid.With("query: " + err.Error())
 	}
 	if r.Body == nil || r.ContentLength == 0 {
 		return q, nil
 	}
+	if err := s.hold(q); err != nil {
+		return q, err
+	}
 	q.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
 	if err != nil {
-		return nil, codes.Invalid.With("body: " + err.Error())
+		return q, codes.Invalid.With("body: " + err.Error())
 	}
 	// So that it can be passed on to another server.
 	r.Body = io.NopCloser(bytes.NewReader(q.body))
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.Header.Get("Content-Type") != "" {
-		return nil, codes.MediaType.With("Content-Type: " + err.Error())
+		return q, codes.MediaType.With("Content-Type: " + err.Error())
 	}
 	switch kind {
 	case "application/x-www-form-urlencoded":
@@ -72,6 +76,32 @@ func (q *request) addForm(s string) error {
 		q.params[k] = append(q.params[k], v...)
 	}
 	return nil
+}
+
+// hold takes room for a request's body, as long as it says it is, until the
+// request is answered: many long ones at a time are not to fill the memory.
+func (s *Server) hold(q *request) error {
+	need := min(q.ContentLength, s.opts.MaxBody)
+	if q.ContentLength < 0 { // it does not say
+		need = s.opts.MaxBody
+	}
+	if s.bodies.Add(need) > s.opts.MaxBodies {
+		s.bodies.Add(-need)
+		return codes.Threshold.With("server is overloaded, please try again later!")
+	}
+	q.held = need
+	return nil
+}
+
+func (s *Server) release(q *request) {
+	s.bodies.Add(-q.held)
+	q.held = 0
+}
+
+// forget lets go of all that a request has said.
+func (q *request) forget() {
+	q.server.release(q)
+	q.params, q.body, q.Body = nil, nil, http.NoBody
 }
 
 func (q *request) addParts(boundary string) error {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/musterhq/muster/server/nacos"
@@ -101,11 +103,12 @@ type Options struct {
 	// not at the one they give: nobody can then have others sent datagrams, and
 	// clients behind a proxy are not pushed to.
 	PushToCaller bool
-	// MaxBody bounds a request's body: 4 MiB. MaxInFlight bounds the requests
+	// MaxBody bounds a request's body: 4 MiB, and MaxBodies those of all requests
+	// at a time: 256 MiB. MaxInFlight bounds the requests
 	// at a time: 4096, and MaxWaiting those that listen until something changes:
 	// 20,000. MaxConnections bounds the connections: 50,000. Timeout bounds what
 	// a request may wait for: 10 s.
-	MaxBody                                 int64
+	MaxBody, MaxBodies                      int64
 	MaxInFlight, MaxWaiting, MaxConnections int
 	Timeout                                 time.Duration
 	// Requests is told of each request: its route, the status it was answered
@@ -121,6 +124,10 @@ type Server struct {
 	mux      *http.ServeMux
 	inFlight chan struct{} // one for each request that is being answered
 	waiting  chan struct{} // one for each that listens
+	bodies   atomic.Int64  // bytes held for bodies
+
+	pushMu sync.Mutex
+	pushed push.Stats // when pushes were last counted anew
 }
 
 // New makes a server.
@@ -148,6 +155,9 @@ func New(o Options) *Server {
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = 4 << 20
+	}
+	if o.MaxBodies == 0 {
+		o.MaxBodies = 256 << 20
 	}
 	for _, d := range []struct {
 		p   *int
@@ -179,7 +189,7 @@ func (s *Server) Bound(l net.Listener) net.Listener { return nacos.Bound(l, s.op
 // be slow or excessive with.
 func (s *Server) HTTPServer() *http.Server {
 	return &http.Server{
-		Handler:           s,
+		Handler:           Tidy(s),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,

@@ -121,6 +121,16 @@ func (s *Server) Addresses() []netip.AddrPort {
 	return out
 }
 
+// Subscriptions returns how many services are asked for, by all addresses.
+func (s *Server) Subscriptions() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sub := range s.subs {
+		n += len(sub.asked)
+	}
+	return n
+}
+
 const sweepTick = time.Second
 
 // Run receives acknowledgements and forgets who no longer asks, until ctx

@@ -50,7 +50,8 @@ type Message struct {
 	Error       string          `json:"error,omitempty"`
 	Result      json.RawMessage `json:"result,omitempty"`
 
-	Event     string     `json:"event,omitempty"` // "changed"
+	Event     string     `json:"event,omitempty"` // "changed", or "fuzzy" with a Type
+	Type      string     `json:"type,omitempty"`
 	Service   string     `json:"service,omitempty"`
 	Group     string     `json:"group,omitempty"`
 	Instances []Instance `json:"instances,omitzero"`
@@ -79,19 +80,23 @@ type Hello struct {
 	Generation int    `json:"generation"`
 }
 
-// Results of list and select, selectOne, services and status.
-type (
-	List struct {
-		Instances []Instance `json:"instances"`
-	}
-	One struct {
-		Instance *Instance `json:"instance"`
-	}
-	Services struct {
-		Count    int      `json:"count"`
-		Services []string `json:"services"`
-	}
-	Status struct {
-		Status string `json:"status"`
-	}
-)
+// List is the result of list and of select.
+type List struct {
+	Instances []Instance `json:"instances"`
+}
+
+// One is the result of selectOne; nil if there is none.
+type One struct {
+	Instance *Instance `json:"instance"`
+}
+
+// Services is the result of services: how many there are, and one page of them.
+type Services struct {
+	Count    int      `json:"count"`
+	Services []string `json:"services"`
+}
+
+// Status is the result of status.
+type Status struct {
+	Status string `json:"status"`
+}

@@ -45,6 +45,15 @@ def where(r):
     return {"service_name": r["service"], **({"group_name": r["group"]} if r.get("group") else {})}
 
 
+def many(r):
+    return BatchRegisterInstanceParam(**where(r), instances=[
+        RegisterInstanceParam(
+            **where(r), ip=i["ip"], port=i["port"], weight=i["weight"], cluster_name=i.get("cluster", ""),
+            metadata=i.get("metadata") or {})
+        for i in r["instances"]
+    ])
+
+
 class Driver:
     def __init__(self):
         self.client = None
@@ -70,12 +79,10 @@ class Driver:
             ephemeral=r["ephemeral"], cluster_name=r.get("cluster", ""), metadata=r.get("metadata") or {})))
 
     async def batch(self, r):
-        done(await self.client.batch_register_instances(BatchRegisterInstanceParam(**where(r), instances=[
-            RegisterInstanceParam(
-                **where(r), ip=i["ip"], port=i["port"], weight=i["weight"], cluster_name=i.get("cluster", ""),
-                metadata=i.get("metadata") or {})
-            for i in r["instances"]
-        ])))
+        done(await self.client.batch_register_instances(many(r)))
+
+    async def batchDeregister(self, r):
+        done(await self.client.batch_deregister_instances(many(r)))
 
     async def deregister(self, r):
         done(await self.client.deregister_instance(DeregisterInstanceParam(
@@ -115,7 +122,9 @@ class Driver:
         self.client = None
 
 
-OPS = ("hello", "connect", "register", "batch", "deregister", "list", "select", "subscribe", "unsubscribe", "services", "status", "close")
+OPS = (
+    "hello", "connect", "register", "batch", "batchDeregister", "deregister", "list", "select", "subscribe", "unsubscribe", "services", "status", "close",
+)
 
 
 def key(r):

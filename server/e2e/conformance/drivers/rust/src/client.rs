@@ -156,7 +156,7 @@ impl Client {
     }
 
     async fn subscribe(&mut self, r: &Value) -> Outcome {
-        let listener = Arc::new(Listener { out: self.out.clone() });
+        let listener = Arc::new(Listener { out: self.out.clone(), group: text(r, "group") });
         self.naming()?
             .subscribe(text(r, "service"), group(r), strings(r, "clusters"), listener.clone())
             .await?;
@@ -186,6 +186,7 @@ impl Client {
 /// Passes on what the library tells of a service.
 struct Listener {
     out: UnboundedSender<Value>,
+    group: String, // as the runner named it
 }
 
 impl NamingEventListener for Listener {
@@ -196,7 +197,7 @@ impl NamingEventListener for Listener {
         let _ = self.out.send(json!({
             "event": "changed",
             "service": shape::plain_name(&e.service_name),
-            "group": e.group_name,
+            "group": self.group,
             "instances": shape::list_to_runner(instances),
         }));
     }

@@ -85,7 +85,7 @@ final class Operations {
                 extras.batchDeregister(service(r), group(r), Shapes.listToLibrary(r.path("instances")));
                 return;
             case "subscribe":
-                EventListener listener = e -> changed((NamingEvent) e, group(r));
+                EventListener listener = e -> changed((NamingEvent) e, r.path("group").asText());
                 naming.subscribe(service(r), group(r), clusters(r), listener);
                 listeners.put(subscription(r), listener);
                 return;
@@ -151,6 +151,7 @@ final class Operations {
         return result.set("services", Main.JSON.valueToTree(page.getData()));
     }
 
+    /** Tells what a listener was told, of the group as the runner named it. */
     private void changed(NamingEvent e, String group) {
         ObjectNode event = Main.JSON.createObjectNode().put("event", "changed")
                 .put("service", Shapes.plainName(e.getServiceName())).put("group", group);
