@@ -23,10 +23,9 @@ func (self) Close()       {}
 
 // ledger notes what is done and undone.
 type ledger struct {
-	mu     sync.Mutex
-	have   map[uint64]bool
-	failed bool
-	most   int
+	mu   sync.Mutex
+	have map[uint64]bool
+	most int
 }
 
 var errLedger = errors.New("it was done already, or not yet")

@@ -40,7 +40,11 @@ func TestSecondEntryIsNoSmaller(t *testing.T) {
 		t.Fatalf("the third entry has %d commands, as many as the second", size(third))
 	}
 	add(1)
-	<-s.wake // of the first that landed
+	select {
+	case <-s.wake: // of the first that landed
+	default:
+		t.Fatal("nobody was woken when the first entry landed")
+	}
 	s.land(second, failed(ErrClosed))
 	s.land(third, failed(ErrClosed))
 	select {

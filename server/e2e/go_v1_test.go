@@ -49,10 +49,10 @@ func addrs1(list []model1.SubscribeService) []string {
 // client sees the same.
 func TestGoV1AndV2SeeTheSame(t *testing.T) {
 	s := start(t, sut.Options{})
-	old, new := goV1(t, s, ""), goV2(t, s, "")
+	one, two := goV1(t, s, ""), goV2(t, s, "")
 
 	lists := make(chan []string, 1000)
-	err := old.Subscribe(&vo1.SubscribeParam{ServiceName: "demo", SubscribeCallback: func(list []model1.SubscribeService, err error) {
+	err := one.Subscribe(&vo1.SubscribeParam{ServiceName: "demo", SubscribeCallback: func(list []model1.SubscribeService, err error) {
 		lists <- addrs1(list)
 	}})
 	if err != nil {
@@ -72,18 +72,18 @@ func TestGoV1AndV2SeeTheSame(t *testing.T) {
 			}
 		}
 	}
-	ok, err := old.RegisterInstance(vo1.RegisterInstanceParam{Ip: "10.0.0.1", Port: 80, ServiceName: "demo", Weight: 1, Enable: true, Healthy: true, Ephemeral: true, Metadata: map[string]string{"k": "v"}})
+	ok, err := one.RegisterInstance(vo1.RegisterInstanceParam{Ip: "10.0.0.1", Port: 80, ServiceName: "demo", Weight: 1, Enable: true, Healthy: true, Ephemeral: true, Metadata: map[string]string{"k": "v"}})
 	must(t, ok, err)
 	want("10.0.0.1:80")
 	begin := time.Now()
-	ok, err = new.RegisterInstance(v2instance("10.0.0.2", 80, "demo"))
+	ok, err = two.RegisterInstance(v2instance("10.0.0.2", 80, "demo"))
 	must(t, ok, err)
 	want("10.0.0.1:80", "10.0.0.2:80")
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("the 1.x client was told after %v: by its question, not by a push", took)
 	}
 	eventually(t, "a 2.x client sees both", func() bool {
-		list, err := new.SelectInstances(v2select("demo"))
+		list, err := two.SelectInstances(v2select("demo"))
 		return err == nil && slices.Equal(addrs(list), []string{"10.0.0.1:80", "10.0.0.2:80"})
 	})
 
@@ -92,17 +92,17 @@ func TestGoV1AndV2SeeTheSame(t *testing.T) {
 		_, pubs, ok := s.Registry.Client("10.0.0.1:80#true")
 		return ok && len(pubs) == 1 && pubs[0].Instances[0].Healthy
 	})
-	ok, err = old.DeregisterInstance(vo1.DeregisterInstanceParam{Ip: "10.0.0.1", Port: 80, ServiceName: "demo", Ephemeral: true})
+	ok, err = one.DeregisterInstance(vo1.DeregisterInstanceParam{Ip: "10.0.0.1", Port: 80, ServiceName: "demo", Ephemeral: true})
 	must(t, ok, err)
 	want("10.0.0.2:80")
 
-	ok, err = old.RegisterInstance(vo1.RegisterInstanceParam{Ip: "10.0.0.3", Port: 80, ServiceName: "persistent", Weight: 1, Enable: true, Healthy: true})
+	ok, err = one.RegisterInstance(vo1.RegisterInstanceParam{Ip: "10.0.0.3", Port: 80, ServiceName: "persistent", Weight: 1, Enable: true, Healthy: true})
 	must(t, ok, err)
-	svc, err := old.GetService(vo1.GetServiceParam{ServiceName: "persistent"})
+	svc, err := one.GetService(vo1.GetServiceParam{ServiceName: "persistent"})
 	if err != nil || len(svc.Hosts) != 1 || svc.Hosts[0].Ip != "10.0.0.3" {
 		t.Fatal(svc, err)
 	}
-	all, err := old.GetAllServicesInfo(vo1.GetAllServiceInfoParam{PageNo: 1, PageSize: 10})
+	all, err := one.GetAllServicesInfo(vo1.GetAllServiceInfoParam{PageNo: 1, PageSize: 10})
 	if err != nil || all.Count != 2 {
 		t.Fatal(all, err)
 	}

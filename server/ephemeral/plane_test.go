@@ -459,6 +459,43 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// A server that begins anew among others that live does not know of the clients
+// of its former life, which are on their way: it settles while the others list
+// them, and not at all if there were none.
+func TestSettleForOwnClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := cluster(t, "a", "b", "c")
+		a, b, c := all[0], all[1], all[2]
+		b.reg.Ready(0)
+		c.reg.Ready(0)
+		sync := func() time.Duration {
+			t.Helper()
+			settle, err := a.plane.Sync(t.Context(), func() []string { return []string{"b", "c"} })
+			if err != nil {
+				t.Fatal(err)
+			}
+			return settle
+		}
+		a.kill()
+		a.start()
+		if settle := sync(); settle != 0 {
+			t.Errorf("settles for %v for no clients", settle)
+		}
+		a.connect("1")
+		a.register("1", demo, "10.0.0.1")
+		want(t, time.Second, "10.0.0.1", b, c)
+		a.kill()
+		a.start()
+		began := time.Now()
+		settle := sync()
+		if settle < grace/2 || settle > grace {
+			t.Errorf("settles for %v, want about %v", settle, grace)
+		}
+		keep(t, time.Until(began.Add(settle-time.Second)), "10.0.0.1", b, c)
+		want(t, 2*time.Second, "", b, c)
+	})
+}
+
 // A peer that cannot be reached holds Sync up as long as it is held for alive,
 // and no longer.
 func TestSyncWaitsForThoseWhoAreThere(t *testing.T) {

@@ -45,7 +45,7 @@ func (p *Plane) answerMark(_ context.Context, m muster.Message) ([]byte, error) 
 		return nil, errors.New("malformed question")
 	}
 	p.reg.ObserveClock(q.Clock)
-	a := opinion{Clock: p.reg.Clock(), Verified: p.reg.Verified(), Fresh: p.opts.Fresh, Remembers: p.reg.Remembers(m.From)}
+	a := opinion{Clock: p.reg.Clock(), Verified: p.reg.Verified(), Fresh: p.opts.Fresh, Remembers: p.reg.Remembers(m.Sender)}
 	if err := p.records.Set(string(keyMark)+q.Nonce, appendLife(p.life), markFor); err != nil {
 		return nil, err
 	}

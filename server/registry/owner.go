@@ -207,10 +207,13 @@ func (r *Registry) Remembers(server string) time.Duration {
 	return max(0, time.Until(o.expiry))
 }
 
-// beginEra makes all of the owner stale. The caller holds o.mu.
+// beginEra makes all of the owner stale. It does not shorten an earlier grace:
+// a server that begins anew is often found dead by that. The caller holds o.mu.
 func (o *owner) beginEra(grace time.Duration) {
 	o.era.Add(1)
-	o.expiry = time.Now().Add(grace)
+	if expiry := time.Now().Add(grace); expiry.After(o.expiry) {
+		o.expiry = expiry
+	}
 }
 
 // heard returns the era of what is heard now. Of a server that is gone, its

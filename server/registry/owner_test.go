@@ -46,6 +46,8 @@ func TestOwnerGraceUnnoticed(t *testing.T) {
 		put(t, r, "dead", "d1", 1, inst("10.0.0.3", 1))
 		r.OwnerLeft("left")
 		r.OwnerRestarted("restarted")
+		r.OwnerDown("restarted") // its former life is found dead
+		r.OwnerUp("restarted")
 		time.Sleep(5 * time.Second)
 		r.OwnerDown("dead")
 		time.Sleep(5 * time.Second)

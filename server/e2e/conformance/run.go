@@ -32,16 +32,14 @@ type absence struct {
 	Why    string `json:"why"`
 }
 
-// have builds all drivers, two at a time, and returns those that work.
+// have builds all drivers at once, for most of it is waiting for registries, and
+// returns those that work.
 func (r *runner) have(ctx context.Context, wanted []Driver) (had []Driver, hello map[string]protocol.Hello) {
 	hello = make(map[string]protocol.Hello)
 	ready := make([]bool, len(wanted))
-	gate := make(chan struct{}, 2)
 	var wg sync.WaitGroup
 	for n, d := range wanted {
 		wg.Go(func() {
-			gate <- struct{}{}
-			defer func() { <-gate }()
 			began := time.Now()
 			h, err := r.build(ctx, d)
 			switch {
@@ -68,8 +66,9 @@ func (r *runner) have(ctx context.Context, wanted []Driver) (had []Driver, hello
 	return had, hello
 }
 
-// buildTime is how long it may take to have one client.
-const buildTime = 10 * time.Minute
+// buildTime is how long it may take to have one client, with those whose tools
+// have to wait for each other.
+const buildTime = 15 * time.Minute
 
 func (r *runner) build(ctx context.Context, d Driver) (h protocol.Hello, err error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTime)

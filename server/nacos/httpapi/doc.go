@@ -4,4 +4,6 @@
 // All routes are in one table, [routes], with the way each is answered and
 // what the caller must be allowed. A route of Nacos that is not there says so
 // with an error: nothing is ever answered with success that was not done.
+// testdata/routes.txt lists both kinds; tests hold it, the table and
+// docs/nacos-routes.md together, and see each route succeed.
 package httpapi
