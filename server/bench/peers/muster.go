@@ -217,6 +217,11 @@ func (m *Muster) posting(ctx context.Context, i int, do, undo func(*light.HTTP, 
 	if err != nil {
 		return Client{}, err
 	}
+	// A server hangs up on who connects and then says nothing for seconds, while
+	// the others have their turn.
+	if _, err := c.Do(http.MethodGet, "/livez", nil); err != nil {
+		return Client{}, errors.Join(err, c.Close())
+	}
 	made := Client{Do: func(n uint64) error { return do(c, n) }, Close: c.Close}
 	if undo != nil {
 		made.Undo = func(n uint64) error { return undo(c, n) }
