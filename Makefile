@@ -20,7 +20,7 @@ DATA      ?= bin/data
 SERVER    ?=
 LINEARIZE ?= 600
 CONFORMANCE ?=
-E2E       ?=
+RESILIENCE ?=
 
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
@@ -55,7 +55,7 @@ test: ## the tests for every change; of the interop matrix, one scenario
 
 .PHONY: resilience
 resilience: ## real servers and clients: killed, cut, restarted, full disks, broken logs; wants root for network namespaces and small disks
-	cd server/e2e && MUSTER_OUTAGES=6 $(GO) test -count=1 -timeout 60m -v .
+	cd server/e2e && MUSTER_OUTAGES=6 $(GO) test -count=1 -timeout 60m -v . $(RESILIENCE)
 
 .PHONY: linearize
 linearize: ## persistent writes through three real servers under faults for LINEARIZE seconds (600), judged by porcupine
@@ -64,10 +64,6 @@ linearize: ## persistent writes through three real servers under faults for LINE
 .PHONY: conformance
 conformance: ## unmodified Nacos clients in five languages, against one server and three; CONFORMANCE takes flags
 	cd server/e2e && $(GO) run ./conformance $(CONFORMANCE)
-
-.PHONY: e2e
-e2e: ## servers killed, restarted, cut and moved under live clients; E2E takes flags, as E2E='-run Kill'
-	cd server/e2e && $(GO) test -count=1 -timeout 25m -v . $(E2E)
 
 .PHONY: race
 race: ## the same under the race detector

@@ -16,6 +16,8 @@ type Registry interface {
 	IsReady() bool
 	// Each calls f with each service until it returns false.
 	Each(f func(*registry.Service) bool)
+	// Lookup returns a service that is listed.
+	Lookup(registry.ServiceKey) (*registry.Service, bool)
 	View(registry.ServiceKey) *registry.View
 	Switches() registry.Switches
 	// SetHealth returns once all servers agree, and it can be read here.

@@ -48,27 +48,49 @@ func (m *Monitor) sweep() {
 	}
 }
 
-// reconcile makes the targets of a service be its instances.
+// reconcile makes the targets of a service be its instances. A server that is
+// not responsible for the service notes just that it is there: its view, which
+// takes time with its size, is made by those who need it.
 func (m *Monitor) reconcile(key registry.ServiceKey) {
-	v := m.reg.View(key)
-	s := m.services[key]
-	if v.Kind != registry.KindPersistent || len(v.Hosts) == 0 {
-		if s != nil {
-			delete(m.services, key)
-			m.replace(s, nil)
-		}
+	if !m.responsible(key) {
+		m.leave(key)
 		return
 	}
+	v := m.reg.View(key)
+	if v.Kind != registry.KindPersistent || len(v.Hosts) == 0 {
+		m.forget(key)
+		return
+	}
+	s := m.service(key)
+	s.revision, s.mine = v.Revision, true
+	m.replace(s, m.targets(v))
+}
+
+// leave leaves a service to another server, until that one is gone.
+func (m *Monitor) leave(key registry.ServiceKey) {
+	if live, listed := m.reg.Lookup(key); !listed || live.Kind() != registry.KindPersistent {
+		m.forget(key)
+		return
+	}
+	s := m.service(key)
+	s.mine = false
+	m.replace(s, nil)
+}
+
+func (m *Monitor) service(key registry.ServiceKey) *service {
+	s := m.services[key]
 	if s == nil {
 		s = new(service)
 		m.services[key] = s
 	}
-	s.revision, s.mine = v.Revision, m.responsible(key)
-	if !s.mine {
+	return s
+}
+
+func (m *Monitor) forget(key registry.ServiceKey) {
+	if s := m.services[key]; s != nil {
+		delete(m.services, key)
 		m.replace(s, nil)
-		return
 	}
-	m.replace(s, m.targets(v))
 }
 
 // targets returns what is to be checked of a service.
