@@ -20,8 +20,12 @@ import (
 	"github.com/musterhq/muster/server/registry"
 )
 
-// openRegistry gives the registry those who are told of changes, and users.
+// openRegistry makes the registry, those who are told of its changes, and users.
 func (s *Server) openRegistry() (err error) {
+	s.reg = registry.New(registry.Options{
+		Self: s.id, Limits: s.opts.Limits, Grace: s.opts.Grace, Unnoticed: unnoticed, Leader: s.leads, Logger: s.log,
+	})
+	s.reg.ObserveClock(s.dir.clock)
 	s.metrics = newMetrics(s)
 	s.push = push.New(s.reg, push.Options{
 		Enabled: func() bool { return s.reg.Switches().Push && !s.draining.Load() }, Delivered: s.metrics.pushed,

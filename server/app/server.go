@@ -31,6 +31,7 @@ type Server struct {
 	dir  *dataDir
 
 	node    *muster.Node
+	stream  consensus.StreamLayer // until Raft has it
 	reg     *registry.Registry
 	machine *machine
 	raft    *consensus.Node
@@ -68,7 +69,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{opts: o, log: o.Logger, failed: make(chan error, 1), began: time.Now()}
 	s.phase.set(errStarting)
-	for _, step := range []func() error{s.openDir, s.openDoorsteps, s.openGossip, s.openRegistry, s.openPlanes, s.openDoors} {
+	for _, step := range []func() error{s.openDir, s.openDoorsteps, s.openGossip, s.openRegistry, s.openRaft, s.openPlanes, s.openDoors} {
 		if err := step(); err != nil {
 			if undo := s.close(); undo != nil {
 				s.log.Warn("giving up what was taken", "err", undo)
@@ -137,8 +138,13 @@ func (s *Server) openGossip() error {
 	if err != nil {
 		return bindError("Raft", "--raft-port", raftAddr, err)
 	}
-	closeStream := func() error { return stream.Close() }
-	s.later(func() error { return closeStream() })
+	s.stream = stream
+	s.later(func() error {
+		if s.stream == nil {
+			return nil
+		}
+		return s.stream.Close()
+	})
 	s.members = &members{s: s, all: make(map[string]*peer)}
 	cluster, err := consensus.ClusterIn(s.dir.file(raftDir))
 	if err != nil {
@@ -154,12 +160,15 @@ func (s *Server) openGossip() error {
 		return bindError("gossip", "--gossip-port", cfg.Bind, err)
 	}
 	s.later(s.node.Close)
-	s.reg = registry.New(registry.Options{
-		Self: s.id, Limits: s.opts.Limits, Grace: s.opts.Grace, Unnoticed: unnoticed, Leader: s.leads, Logger: s.log,
-	})
-	s.reg.ObserveClock(s.dir.clock)
+	return nil
+}
+
+// openRaft starts reading what was agreed on, into the registry. Those who are
+// told of the registry's changes must be known to it by now.
+func (s *Server) openRaft() (err error) {
 	s.machine = &machine{Registry: s.reg, fail: s.fail}
-	closeStream = func() error { return nil } // the node has it
+	stream := s.stream
+	s.stream = nil // the node has it, whatever comes of it
 	s.raft, err = consensus.Open(consensus.Options{
 		Dir: s.dir.file(raftDir), ID: s.id, Stream: stream, Advertise: hostPort(s.ip(), portOf(stream)),
 		BootstrapExpect: s.opts.BootstrapExpect, DeadAfter: s.opts.DeadAfter, Logger: s.log,
