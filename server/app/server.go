@@ -198,6 +198,9 @@ func (s *Server) gossip(meta []byte) muster.Config {
 	// A server keeps its name under another address: it has its directory.
 	cfg.DeadNodeReclaim = time.Millisecond
 	cfg.RequestsMax = 1024
+	// A change must be on all servers before its subscribers are pushed, some
+	// 25 ms later. Servers are few, and nothing is sent while nothing changes.
+	cfg.Records.GossipInterval, cfg.Records.SyncInterval = 25*time.Millisecond, 3*time.Second
 	cfg.Records.MaxKeys = 1 << 22 // a server may hold millions of clients
 	cfg.Records.MaxBytes, cfg.Records.MaxTotal = 4<<30, 12<<30
 	return cfg
