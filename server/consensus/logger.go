@@ -2,9 +2,11 @@ package consensus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"reflect"
 	"sync"
 	"time"
@@ -34,12 +36,23 @@ type engineSink struct {
 // Accept implements hclog.SinkAdapter.
 func (s *engineSink) Accept(name string, level hclog.Level, msg string, args ...any) {
 	to := slog.LevelDebug
-	if level >= hclog.Error && s.first(msg) {
+	if level >= hclog.Error && !closing(args) && s.first(msg) {
 		to = slog.LevelWarn
 	}
 	if ctx := context.Background(); s.log.Enabled(ctx, to) {
 		s.log.Log(ctx, to, "raft: "+msg, append(plain(args), "from", name)...)
 	}
+}
+
+// closing reports whether a message is about a connection that this server has
+// closed itself, as it does when it ends.
+func closing(args []any) bool {
+	for _, a := range args {
+		if err, ok := a.(error); ok && errors.Is(err, net.ErrClosed) {
+			return true
+		}
+	}
+	return false
 }
 
 // plain returns the arguments of a line with the engine's own types as text: a
