@@ -134,14 +134,37 @@ func (m *members) tellRaft() {
 
 // minority reports whether this server sees less than half of the cluster.
 func (m *members) minority() bool {
-	voters, alive := 0, 0
-	for _, s := range m.s.raft.Status().Servers {
+	return m.few(m.s.raft.Status().Servers, func(s consensus.Member) bool { return s.Alive })
+}
+
+// doubtful reports whether this server will probably be found to be in the
+// minority: Raft knows no leader, and gossip suspects most of the cluster. That
+// is seconds earlier. Gossip's verdict takes longest on the side that has few to
+// confirm it (Lifeguard, section IV), which is the side that must be quick: the
+// other one will soon give its clients up.
+func (m *members) doubtful() bool {
+	st := m.s.raft.Status()
+	if st.Leader.ID != "" {
+		return false
+	}
+	well := make(map[string]bool)
+	for _, p := range m.list() {
+		well[p.id()] = p.member.State < muster.Suspect
+	}
+	return m.few(st.Servers, func(s consensus.Member) bool { return well[s.ID] })
+}
+
+// few reports whether less than half of the voters are there, this server always
+// among them.
+func (m *members) few(servers []consensus.Member, there func(consensus.Member) bool) bool {
+	voters, count := 0, 0
+	for _, s := range servers {
 		if s.Voter {
 			voters++
-			if s.Alive || s.ID == m.s.id {
-				alive++
+			if s.ID == m.s.id || there(s) {
+				count++
 			}
 		}
 	}
-	return voters > 1 && 2*alive < voters
+	return voters > 1 && 2*count < voters
 }

@@ -10,6 +10,7 @@ import (
 // it does not; and it may also be that the others are dead, so the pauses grow.
 const (
 	minorityLook  = time.Second
+	minorityDoubt = 2 * time.Second // an election is over by then
 	minorityPause = 3 * time.Second
 	minorityMost  = 5 * time.Minute
 )
@@ -19,19 +20,26 @@ func (s *Server) watchMinority(ctx context.Context) {
 	tick := time.NewTicker(minorityLook)
 	defer tick.Stop()
 	pause := minorityPause
-	var next time.Time
-	cut := false
+	var next, doubt time.Time
+	lost, cut := false, false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		was := cut
-		if cut = s.phase.get() == nil && s.members.minority(); cut != was {
+		now := time.Now()
+		ready, wasLost, was := s.phase.get() == nil, lost, cut
+		if lost = ready && s.members.minority(); lost != wasLost {
 			s.plane.Recheck()
 		}
-		now := time.Now()
+		switch {
+		case !s.members.doubtful():
+			doubt = time.Time{}
+		case doubt.IsZero():
+			doubt = now
+		}
+		cut = lost || ready && !doubt.IsZero() && now.Sub(doubt) >= minorityDoubt
 		switch {
 		case !cut && was:
 			s.log.Info("sees most of the cluster again")
