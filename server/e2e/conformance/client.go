@@ -71,7 +71,9 @@ func startClient(ctx context.Context, d Driver, dir string) (*Client, error) {
 		pending: make(map[int64]chan protocol.Message), watches: make(map[subject]*Watch),
 	}
 	c.cmd.Stderr, c.cmd.Dir = logs, dir
-	c.cmd.Env = append(c.cmd.Environ(), "TMPDIR="+dir)
+	// Some libraries keep what they know below the home directory, and clients
+	// of one machine would take each other's files away.
+	c.cmd.Env = append(c.cmd.Environ(), "TMPDIR="+dir, "HOME="+dir)
 	out, err := c.cmd.StdoutPipe()
 	if err == nil {
 		c.in, err = c.cmd.StdinPipe()
