@@ -60,8 +60,9 @@ func (n *Node) keepNotifying(s raft.Server, p *peerState) {
 }
 
 // sendNotice repeats a notice that arrives before the entry it is about, which
-// happens to the slowest server. After CommitTimeout the engine has said it, or
-// will when the server can be reached again.
+// happens to the slowest server, or that is lost with its connection: the entry
+// may have got through with a commit index from before. After CommitTimeout the
+// engine has said it, or will when the server can be reached again.
 func (n *Node) sendNotice(s raft.Server, c *commitNotice) {
 	r, p := n.trans.raft.Load(), n.trans.peer(s.ID)
 	until := time.Now().Add(n.opts.CommitTimeout)
@@ -74,7 +75,7 @@ func (n *Node) sendNotice(s raft.Server, c *commitNotice) {
 		var resp raft.AppendEntriesResponse
 		err := n.trans.NetworkTransport.AppendEntries(s.ID, s.Address, req, &resp)
 		n.counters.notices.Add(1)
-		if err != nil || resp.Success || resp.Term != c.term || time.Now().After(until) || p.notice.Load() != c {
+		if err == nil && (resp.Success || resp.Term != c.term) || time.Now().After(until) || p.notice.Load() != c {
 			return
 		}
 		t := time.NewTimer(pause)
