@@ -10,7 +10,7 @@
 //
 // What was sent stays open until it is acknowledged, and is sent again, as it
 // is by then, if that does not happen in time. This goes on until the receiver
-// is closed.
+// is closed. Of one service one list is on its way to a client at a time.
 //
 // A receiver that has nothing to send costs no goroutine. Time limits are kept
 // in queues, as all of one kind are equally long.

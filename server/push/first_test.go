@@ -32,7 +32,7 @@ func TestFirstListIsLater(t *testing.T) {
 		time.Sleep(20 * time.Millisecond) // it is due in 5 ms
 		had := w.reg.Clock()
 		c := &revisions{client: &client{ack: true}}
-		c.client.to = w.e.NewReceiver(c, -1)
+		c.client.to = w.e.NewReceiver(c)
 		t.Cleanup(c.client.to.Close)
 		w.subscribe(c.client, demo)
 		time.Sleep(time.Second)

@@ -130,7 +130,7 @@ func (w *world) check(err error) {
 
 func (w *world) client(ack bool) *client {
 	c := &client{ack: ack}
-	c.to = w.e.NewReceiver(c, -1)
+	c.to = w.e.NewReceiver(c)
 	w.t.Cleanup(c.to.Close)
 	return c
 }
@@ -246,8 +246,10 @@ func TestRetry(t *testing.T) {
 		w.want(c, "10.0.0.1:1")
 		time.Sleep(1500 * time.Millisecond)
 		w.want(c, "10.0.0.1:1", "10.0.0.1:1")
-		w.register(demo, 2)
-		time.Sleep(100 * time.Millisecond)
+		w.register(demo, 2) // it is sent when the time for the one before is over
+		time.Sleep(4 * time.Second)
+		w.want(c, "10.0.0.1:1", "10.0.0.1:1")
+		time.Sleep(time.Second)
 		w.want(c, "10.0.0.1:1", "10.0.0.1:1", "10.0.0.1:2")
 		first, latest := c.pushes[0].id, c.last().id
 		if n := len(c.to.open); n != 1 {
@@ -283,12 +285,41 @@ func TestRetry(t *testing.T) {
 	})
 }
 
-// A receiver may have a bound of retries, for those who ask again themselves.
+// A list is not sent while the one before may still be on its way into the
+// client's memory, and then is the latest.
+func TestInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, registry.Options{}, 0)
+		inTurn, lossy := w.client(false), &client{}
+		lossy.to = w.e.NewLossyReceiver(lossy, 1)
+		defer lossy.to.Close()
+		other := registry.Key("", "", "other")
+		w.subscribe(inTurn, demo)
+		w.subscribe(inTurn, other)
+		w.subscribe(lossy, demo)
+		time.Sleep(30 * time.Millisecond)
+		w.want(inTurn, "", "")
+		for n := range 3 {
+			w.register(demo, n)
+			time.Sleep(30 * time.Millisecond)
+		}
+		w.want(inTurn, "", "")
+		w.want(lossy, "", "10.0.0.1:0", "10.0.0.1:1", "10.0.0.1:2")
+		inTurn.to.Ack(inTurn.pushes[0].id, true)
+		inTurn.to.Ack(inTurn.pushes[1].id, true)
+		w.want(inTurn, "", "", "10.0.0.1:2")
+		inTurn.to.Ack(inTurn.last().id, true)
+		time.Sleep(time.Hour)
+		w.want(inTurn, "", "", "10.0.0.1:2")
+	})
+}
+
+// A lossy receiver has a bound of retries, for those who ask again themselves.
 func TestBoundedRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, registry.Options{}, 0)
 		c := &client{}
-		c.to = w.e.NewReceiver(c, 1)
+		c.to = w.e.NewLossyReceiver(c, 1)
 		defer c.to.Close()
 		w.subscribe(c, demo)
 		time.Sleep(time.Hour)

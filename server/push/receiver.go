@@ -30,6 +30,7 @@ type Receiver struct {
 	engine  *Engine
 	sink    Sink
 	retries int // how often an unacknowledged push is sent again; below zero: until the end
+	inTurn  bool
 
 	mu      sync.Mutex
 	closed  bool
@@ -51,9 +52,18 @@ type subKey struct {
 	clusters string
 }
 
-// NewReceiver makes a receiver. retries bounds how often the same push is
-// tried again; below zero there is no bound.
-func (e *Engine) NewReceiver(sink Sink, retries int) *Receiver {
+// NewReceiver makes a receiver for a client that nothing sent to is lost on the
+// way to. A list is sent to it once it has acknowledged the one before of the
+// same service, or has had the time to: libraries that take in each push in a
+// task of its own, as the one for Rust does, may otherwise end with the older.
+func (e *Engine) NewReceiver(sink Sink) *Receiver {
+	return &Receiver{engine: e, sink: sink, retries: -1, inTurn: true, open: make(map[uint64]job)}
+}
+
+// NewLossyReceiver makes a receiver for a client to which a push may be lost. A
+// list does not wait for the one before to be acknowledged. retries bounds how
+// often the same push is tried again.
+func (e *Engine) NewLossyReceiver(sink Sink, retries int) *Receiver {
 	return &Receiver{engine: e, sink: sink, retries: retries, open: make(map[uint64]job)}
 }
 
@@ -70,6 +80,7 @@ type Subscription struct {
 	// Guarded by to.mu.
 	removed bool
 	waiting bool      // in to.marked
+	next    bool      // it has changed since what is open was sent, which is waited for
 	since   time.Time // of the oldest change that is not sent; zero: none
 	sent    uint64    // id of what is open, zero if nothing is
 	change  time.Time // since, of what is open
@@ -210,19 +221,32 @@ func (s *Subscription) acked(r *Receiver, id uint64, ok bool) {
 	if ok {
 		s.tries = 0
 		r.engine.delivered(s.change)
-		return
+	} else {
+		r.engine.stats.failed.Add(1)
+		if r.retries >= 0 && s.tries > r.retries {
+			s.tries = 0 // it asks again itself
+			return
+		}
+		s.since = s.change
 	}
-	r.engine.stats.failed.Add(1)
-	if r.retries >= 0 && s.tries > r.retries {
-		s.tries = 0 // it asks again itself
-		return
+	switch {
+	case s.next:
+		s.next = false
+		s.line(r)
+	case !ok:
+		r.engine.retry(s)
 	}
-	s.since = s.change
-	r.engine.retry(s)
 }
 
-// again has the list sent as it is by now.
-func (s *Subscription) again() { s.mark(time.Now()) }
+// again has the list sent as it is by now, unless it was since it failed.
+func (s *Subscription) again() {
+	s.to.mu.Lock()
+	since := s.since
+	s.to.mu.Unlock()
+	if !since.IsZero() {
+		s.mark(since)
+	}
+}
 
 // mark has the subscription sent the list as it is.
 func (s *Subscription) mark(since time.Time) {
@@ -232,10 +256,20 @@ func (s *Subscription) mark(since time.Time) {
 	if s.removed || s.waiting || r.closed {
 		return
 	}
-	s.waiting = true
 	if s.since.IsZero() {
 		s.since = since
 	}
+	if s.sent != 0 && r.inTurn {
+		s.next = true
+		return
+	}
+	s.line(r)
+}
+
+// line puts the subscription into the line of what is to be sent. The caller
+// holds r.mu.
+func (s *Subscription) line(r *Receiver) {
+	s.waiting = true
 	r.marked = append(r.marked, s)
 	r.work()
 }
@@ -290,12 +324,12 @@ func (r *Receiver) take() func() error {
 }
 
 func (r *Receiver) send(s *Subscription) error {
-	if !r.engine.opts.Enabled() || !r.engine.reg.Verified() {
+	v := s.service.View()
+	if !r.engine.opts.Enabled() || v.Unverified {
 		// What this server has not verified reaches nobody. The registry marks
 		// all services once it has.
 		return nil
 	}
-	v := s.service.View()
 	body := r.sink.Render(v, s.query)
 	id := r.engine.ids.Add(1)
 	r.mu.Lock()

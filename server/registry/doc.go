@@ -36,6 +36,6 @@
 // restart empties the caches of all callers. [Registry.Ready] ends the first
 // phase, in which nothing is answered, once the caller has its data from disk
 // and from peers. It may begin a second one, in which clients of an earlier
-// life reconnect: requests are answered, but nothing is pushed and no reply
-// claims to be newer than what a client has.
+// life reconnect: requests are answered, but lists of ephemeral instances are
+// not pushed, see [View.Complete].
 package registry

@@ -23,7 +23,7 @@ const (
 // Ready says that this server has what disk and peers could give it. settle
 // is how long it then waits for clients that were connected to servers of an
 // earlier life: zero if there was none, or if a peer lived through and knows
-// them. Until then lists are answered but not pushed.
+// them. Until then only lists of persistent instances are complete.
 func (r *Registry) Ready(settle time.Duration) {
 	p := &r.phase
 	p.mu.Lock()
@@ -36,6 +36,7 @@ func (r *Registry) Ready(settle time.Duration) {
 	p.state.Store(phaseSettling)
 	p.mu.Unlock()
 	r.restartBeats(now)
+	r.reveal()
 	r.advancePhase(now)
 }
 
@@ -49,13 +50,17 @@ func (r *Registry) advancePhase(now time.Time) {
 		p.state.Store(phaseSettled)
 	}
 	p.mu.Unlock()
-	if !due {
-		return
+	if due {
+		r.reveal()
 	}
+}
+
+// reveal has those told who wait for lists that are complete now.
+func (r *Registry) reveal() {
 	r.index.each(func(s *Service) bool {
 		s.mu.Lock()
 		s.view.Store(nil) // it says that it is not verified
-		wanted := len(s.subscribers) > 0
+		wanted := len(s.subscribers) > 0 && r.complete(s.kind)
 		s.mu.Unlock()
 		if wanted {
 			r.observer.Changed(s)
@@ -70,5 +75,11 @@ func (r *Registry) IsReady() bool { return r.phase.state.Load() != phaseLoading 
 // settled reports whether lists can be trusted to be complete.
 func (r *Registry) settled() bool { return r.phase.state.Load() == phaseSettled }
 
-// Verified reports whether lists can be trusted to be complete, and pushed.
+// complete reports whether lists of services of a kind can be trusted. What
+// Raft says is here before clients are waited for.
+func (r *Registry) complete(k Kind) bool {
+	return r.settled() || k == KindPersistent && r.IsReady()
+}
+
+// Verified reports whether all lists can be trusted to be complete.
 func (r *Registry) Verified() bool { return r.settled() }

@@ -46,10 +46,21 @@ func TestSettling(t *testing.T) {
 		}
 		_, err := r.Subscribe(demo, &sub{})
 		check(t, err)
+		lasting := Key("", "", "lasting")
+		check(t, r.Declare(ctx, lasting, Declaration{Kind: KindPersistent}))
+		_, err = r.Subscribe(lasting, &sub{})
+		check(t, err)
+		if !r.View(lasting).Unverified {
+			t.Fatal("Raft's log may not have been read")
+		}
+		before := w.changed[lasting]
 		r.Ready(5 * time.Second)
 		r.Ready(time.Hour) // said once
 		if r.Status() != "UP" || r.Verified() || !r.View(demo).Unverified {
 			t.Fatal("it is settled at once")
+		}
+		if r.View(lasting).Unverified || w.changed[lasting] != before+1 || w.changed[demo] != 0 {
+			t.Fatalf("what Raft keeps is known, and nothing else: %v", w.changed)
 		}
 		time.Sleep(6 * time.Second)
 		if !r.Verified() || r.View(demo).Unverified {

@@ -13,7 +13,7 @@ type View struct {
 	Kind        Kind
 	Declaration *Declaration // nil: nobody said anything
 	Hosts       []*Instance
-	Unverified  bool // made before this server knew all; claims nothing
+	Unverified  bool // made before this server knew all: instances may be missing
 
 	reg  *Registry
 	mu   sync.Mutex
@@ -37,7 +37,7 @@ func (s *Service) View() *View {
 
 // build makes the view. The caller holds s.mu.
 func (s *Service) build() *View {
-	v := &View{Service: s.key, Revision: s.rev, Kind: s.kind, reg: s.reg, Unverified: !s.reg.settled()}
+	v := &View{Service: s.key, Revision: s.rev, Kind: s.kind, reg: s.reg, Unverified: !s.reg.complete(s.kind)}
 	n := s.count
 	if s.settled != nil {
 		v.Declaration = s.settled.decl
@@ -69,7 +69,17 @@ func (s *Service) build() *View {
 // missing is the view of a service that is not there. It is as new as the
 // clock is, less one, so that what comes next is newer.
 func (r *Registry) missing(key ServiceKey) *View {
-	return &View{Service: key, Revision: r.clock.now() - 1, reg: r, Unverified: !r.settled()}
+	return &View{Service: key, Revision: r.clock.now() - 1, reg: r, Unverified: !r.complete(KindOpen)}
+}
+
+// Complete returns an error that wraps [ErrNotReady] while instances may be
+// missing. Who is answered with the list all the same must be one who only
+// takes it if it has none: all others would lose those that are missing.
+func (v *View) Complete() error {
+	if v.Unverified {
+		return &remoteError{kind: ErrNotReady, text: "server is STARTING now, please try again later! Clients of before may not all be back."}
+	}
+	return nil
 }
 
 // Find returns an instance.

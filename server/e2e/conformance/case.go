@@ -106,7 +106,7 @@ func (c *Case) subscribe(cl *Client, p Place) *Watch {
 	return w
 }
 
-// told waits until the last list a subscriber was told is this one.
+// told waits until a subscriber is told this list, see [Watch.await].
 func (c *Case) told(w *Watch, what string, want ...Instance) {
 	if err := w.await(c.patience, want); err != nil {
 		c.failf("the subscriber is not told %s: %w", what, err)

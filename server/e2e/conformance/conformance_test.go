@@ -156,6 +156,11 @@ func TestWatchWaits(t *testing.T) {
 		if err := w.await(time.Minute, nil); err == nil || w.Times() != 2 || len(w.Since(1)) != 1 {
 			t.Fatal(err, w.Times())
 		}
+		w.tell([]Instance{instance("10.0.0.2", 80)})
+		w.tell(nil) // older, and told later
+		if err := w.await(0, []Instance{instance("10.0.0.2", 80)}); err != nil {
+			t.Fatal(err)
+		}
 	})
 }
 

@@ -33,11 +33,12 @@ type matrix struct {
 	site  *Site
 	kinds []*Kind
 	all   []*onlooker
+	gone  map[*onlooker]error // those that could not be started
 }
 
 // newMatrix starts the clients.
 func newMatrix(ctx context.Context, site *Site, kinds []*Kind) *matrix {
-	m := &matrix{ctx: ctx, site: site, kinds: kinds}
+	m := &matrix{ctx: ctx, site: site, kinds: kinds, gone: make(map[*onlooker]error)}
 	for k, kind := range kinds {
 		for n, server := range site.Open.Servers {
 			m.all = append(m.all, &onlooker{
@@ -46,6 +47,9 @@ func newMatrix(ctx context.Context, site *Site, kinds []*Kind) *matrix {
 		}
 	}
 	m.each(m.all, func(o *onlooker) { o.client = o.dial([]*proc.Server{o.server}, login{}) })
+	for _, o := range m.all {
+		m.gone[o] = o.err
+	}
 	return m
 }
 
@@ -125,14 +129,10 @@ func (m *matrix) row(name string, k *Kind, began time.Time, of func(*onlooker) b
 // seen has the clients of each kind in turn write, and those of all kinds at
 // all servers read it.
 func (m *matrix) seen(say func(result)) (out []result) {
-	broken := make(map[*onlooker]error)
-	for _, o := range m.all {
-		broken[o] = o.err
-	}
 	for _, k := range m.kinds {
 		began := time.Now()
-		for o, err := range broken {
-			o.err = err // what one kind's writes went wrong with is no word about the next
+		for o, err := range m.gone {
+			o.err = err // what went wrong with one kind's writes is no word about the next
 		}
 		m.writes(k)
 		r := m.row(seenName, k, began, func(*onlooker) bool { return true })

@@ -121,7 +121,7 @@ func (c *conn) setUp(stream grpc.ServerStream, info registry.ClientInfo) error {
 	c.sendMu.Lock()
 	c.stream = stream
 	c.sendMu.Unlock()
-	c.receiver = c.server.opts.Push.NewReceiver(&sink{c}, -1)
+	c.receiver = c.server.opts.Push.NewReceiver(&sink{c})
 	select {
 	case <-c.ready:
 	default:

@@ -443,6 +443,54 @@ func TestStarting(t *testing.T) {
 	p.want(0, "ServerCheckResponse", "ServerCheckRequest", `{}`)
 }
 
+// While clients of before may be on their way back, nobody who has a list is
+// made to lose a part of it: one who asks is told to ask later, and one who
+// subscribes gets what is there only if its library does not take it for newer.
+func TestIncomplete(t *testing.T) {
+	reg := registrytest.New(registry.Options{})
+	d := newDoor(t, func(o *Options) { o.Registry, o.Push = reg, push.New(reg, push.Options{}) })
+	reg.Ready(time.Hour)
+	plain, able := d.dial().setUp(plainSetup), d.dial().setUp(ableSetup)
+	plain.want(0, "InstanceResponse", "InstanceRequest", `{`+names+`,"type":"registerInstance","instance":`+instance+`}`)
+	subscribe := `{` + names + `,"subscribe":true,"clusters":""}`
+	listed := func(p *peer, kind, reply, body string) []any {
+		t.Helper()
+		info, _ := p.want(0, reply, kind, body)["serviceInfo"].(map[string]any)
+		if info["name"] != "demo" {
+			t.Fatal(info)
+		}
+		if info["lastRefTime"] != 0.0 {
+			return []any{"newer than any"}
+		}
+		hosts, has := info["hosts"]
+		if !has {
+			t.Fatal("libraries for Java make an empty list of none")
+		}
+		list, _ := hosts.([]any)
+		return list
+	}
+	if hosts := listed(plain, "SubscribeServiceRequest", "SubscribeServiceResponse", subscribe); len(hosts) != 1 {
+		t.Fatal(hosts)
+	}
+	if hosts := listed(able, "SubscribeServiceRequest", "SubscribeServiceResponse", subscribe); hosts != nil {
+		t.Fatal(hosts)
+	}
+	for _, p := range []*peer{plain, able} {
+		m := p.want(300, "ErrorResponse", "ServiceQueryRequest", `{`+names+`}`)
+		if text, _ := m["message"].(string); !strings.HasPrefix(text, "server is STARTING now, please try again later!") {
+			t.Fatal(m)
+		}
+	}
+	// What Raft keeps is known.
+	lasting := strings.NewReplacer("demo", "p", `"ephemeral":true`, `"ephemeral":false`)
+	plain.want(0, "InstanceResponse", "PersistentInstanceRequest", lasting.Replace(`{`+names+`,"type":"registerInstance","instance":`+instance+`}`))
+	m := able.want(0, "QueryServiceResponse", "ServiceQueryRequest", lasting.Replace(`{`+names+`}`))
+	info, _ := m["serviceInfo"].(map[string]any)
+	if hosts, _ := info["hosts"].([]any); len(hosts) != 1 || info["lastRefTime"] == 0.0 {
+		t.Fatal(info)
+	}
+}
+
 type strict struct{ nacos.Open }
 
 func (strict) Enabled() bool { return true }

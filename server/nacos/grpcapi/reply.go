@@ -49,6 +49,13 @@ func withList(kind string, v *registry.View, q registry.Query) reply {
 	return reply{kind: kind, extra: []byte(`,"serviceInfo":`), tail: renderReply(v, q)}
 }
 
+// withoutList is withList while instances may be missing, for a client that
+// would take what it is given for all there is: hosts is null, which libraries
+// take for an answer that went wrong, and keep what they have.
+func withoutList(kind string, v *registry.View, q registry.Query) reply {
+	return reply{kind: kind, extra: []byte(`,"serviceInfo":`), tail: append(shape.Unknown(v, q), '}')}
+}
+
 // Forms of what is kept encoded, beyond those of package shape.
 const formReply uint8 = 100
 

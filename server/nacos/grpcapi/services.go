@@ -3,6 +3,7 @@ package grpcapi
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/musterhq/muster/server/nacos"
 	"github.com/musterhq/muster/server/registry"
@@ -27,7 +28,25 @@ func (s *Server) subscribeService(ctx context.Context, c *call) (reply, error) {
 	} else {
 		c.receiver.Unsubscribe(key, req.Clusters)
 	}
-	return withList("SubscribeServiceResponse", s.reg.View(key), q), nil
+	v := s.reg.View(key)
+	if v.Unverified && !c.conn.ordersLists() {
+		return withoutList("SubscribeServiceResponse", v, q), nil
+	}
+	return withList("SubscribeServiceResponse", v, q), nil
+}
+
+// ordersLists reports whether the client's library never takes a list for newer
+// than one with a later lastRefTime. Those for Java, and what was made after
+// them, do (seen with nacos-client 2.0.4, 2.5.1 and 3.1.1: it says "out of date
+// data received" and keeps it, and its listeners are told nothing); so may those
+// that are not known.
+func (c *conn) ordersLists() bool {
+	library, _, _ := strings.Cut(c.info.Load().Version, ":")
+	switch library {
+	case "Nacos-Go-Client", "Nacos-Python-Client", "Nacos-Rust-Client":
+		return true
+	}
+	return false
 }
 
 // app is what the client says it is a part of.
@@ -50,7 +69,11 @@ func (s *Server) serviceQuery(ctx context.Context, c *call) (reply, error) {
 		return reply{}, err
 	}
 	q := registry.Query{Clusters: req.Cluster, HealthyOnly: req.HealthyOnly, Consumer: c.conn.ip}
-	return withList("QueryServiceResponse", s.reg.View(key), q), nil
+	v := s.reg.View(key)
+	if err := v.Complete(); err != nil {
+		return reply{}, err // libraries ask now and then for what they are subscribed to, and take what they get
+	}
+	return withList("QueryServiceResponse", v, q), nil
 }
 
 func (s *Server) serviceList(ctx context.Context, c *call) (reply, error) {

@@ -170,7 +170,7 @@ func (s *Server) instancePage(q *request, cluster string, size int) (raw, int, e
 	hosts = slices.Clone(hosts)
 	slices.SortFunc(hosts, func(a, b *registry.Instance) int { return strings.Compare(a.Addr(), b.Addr()) })
 	first, last := registry.Page(len(hosts), no, size)
-	return raw(appendInstances(nil, key, hosts[first:last])), len(hosts), nil
+	return raw(shape.AppendInstances(nil, key, hosts[first:last], false)), len(hosts), nil
 }
 
 func keep(in []*registry.Instance, f func(*registry.Instance) bool) []*registry.Instance {

@@ -488,8 +488,20 @@ func TestStarting(t *testing.T) {
 	d.want(200, "OK", "GET /v1/console/health/liveness", "")
 	d.reg.Ready(time.Hour)
 	d.want(200, "OK", "GET /v1/console/health/readiness", "")
-	d.want(200, `{"hosts":[],"lastRefTime":0}`, "GET /v1/ns/instance/list?serviceName=a", "")
-	d.want(503, "server is STARTING now, please try again later!", "GET /v1/ns/instance/list?serviceName=a&udpPort=55000", "", "User-Agent", "Nacos-Java-Client:v1.4.8")
+	const starting = "caused: server is STARTING now, please try again later! Clients of before may not all be back.;"
+	d.want(200, "ok", "POST /v1/ns/instance?serviceName=a&ip=10.0.0.1&port=80", "")
+	d.want(503, starting, "GET /v1/ns/instance/list?serviceName=a", "")
+	d.want(503, starting, "GET /v1/ns/instance/list?serviceName=a&udpPort=55000", "", "User-Agent", "Nacos-Java-Client:v1.4.8")
+	d.want(503, `{"code":30000}`, "GET /v2/ns/instance/list?serviceName=a", "")
+	d.want(503, `{"code":30000}`, "GET /v3/client/ns/instance/list?serviceName=a", "")
+	d.want(503, starting, "GET /v1/ns/instance/statuses?key=public%23%23a", "")
+	d.want(503, starting, "GET /v1/ns/instance?serviceName=a&ip=10.0.0.2&port=80", "")
+	// What is there is there, an operator is shown what is, and what Raft keeps is known.
+	d.want(200, `{"ip":"10.0.0.1"}`, "GET /v1/ns/instance?serviceName=a&ip=10.0.0.1&port=80", "")
+	d.want(200, `{"count":1}`, "GET /v1/ns/catalog/instances?serviceName=a&clusterName=DEFAULT&pageNo=1&pageSize=9", "")
+	d.want(200, "ok", "POST /v1/ns/instance?serviceName=p&ip=10.0.0.1&port=80&ephemeral=false", "")
+	d.want(200, `{"hosts":[{"ip":"10.0.0.1"}]}`, "GET /v1/ns/instance/list?serviceName=p", "")
+	d.want(503, starting, "GET /v1/ns/instance/list?serviceName=nobody.knows", "")
 }
 
 // strict is an Authorizer that lets one token in.

@@ -172,11 +172,14 @@ func (s *Server) patchInstance(q *request) (any, error) {
 // find returns an instance of a service.
 func (s *Server) find(key registry.ServiceKey, a registry.InstanceKey) (*registry.Instance, error) {
 	v := s.reg.View(key)
-	if len(v.Hosts) == 0 {
-		return nil, codes.NotFound.With("no ips found for cluster " + a.Cluster + " in service " + key.Grouped())
-	}
 	if i := v.Find(a); i != nil {
 		return i, nil
+	}
+	if err := v.Complete(); err != nil {
+		return nil, err
+	}
+	if len(v.Hosts) == 0 {
+		return nil, codes.NotFound.With("no ips found for cluster " + a.Cluster + " in service " + key.Grouped())
 	}
 	return nil, codes.NotFound.With("no matched ip found!")
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -26,12 +25,12 @@ func (s *Server) listInstances(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// These clients replace what they have by whatever they are told.
+	if err := s.reg.View(key).Complete(); err != nil {
+		return nil, err
+	}
 	form, cache := shape.FormV1, s.reg.Switches().Cache
 	if wants {
-		if !s.reg.Verified() {
-			// These clients replace what they have by whatever they are told.
-			return answered{status: http.StatusServiceUnavailable, value: "server is STARTING now, please try again later!"}, nil
-		}
 		pushed, err := s.subscribe(q, to, key, query)
 		if err != nil {
 			return nil, err
@@ -72,7 +71,7 @@ func (s *Server) listAdmin(q *request) (any, error) {
 	if q.flag("healthyOnly", false) {
 		hosts = keep(hosts, func(i *registry.Instance) bool { return i.Healthy })
 	}
-	return raw(appendInstances(nil, key, hosts)), nil
+	return raw(shape.AppendInstances(nil, key, hosts, false)), nil
 }
 
 // listV3 is a query that answers with the instances alone.
@@ -85,18 +84,11 @@ func (s *Server) listV3(q *request) (any, error) {
 	if err := s.reg.CheckClusters(query.Clusters); err != nil {
 		return nil, err
 	}
-	return raw(appendInstances(nil, key, s.reg.View(key).Select(query).Hosts)), nil
-}
-
-func appendInstances(b []byte, key registry.ServiceKey, hosts []*registry.Instance) []byte {
-	b = append(b, '[')
-	for n, h := range hosts {
-		if n > 0 {
-			b = append(b, ',')
-		}
-		b = shape.AppendInstance(b, key, h, false)
+	v := s.reg.View(key)
+	if err := v.Complete(); err != nil {
+		return nil, err
 	}
-	return append(b, ']')
+	return raw(shape.AppendInstances(nil, key, v.Select(query).Hosts, false)), nil
 }
 
 // statuses lists addresses with their health, as ip:port_true.
@@ -116,8 +108,12 @@ func (s *Server) statuses(q *request) (any, error) {
 	if err := key.Validate(); err != nil {
 		return nil, err
 	}
+	v := s.reg.View(key)
+	if err := v.Complete(); err != nil {
+		return nil, err
+	}
 	ips := []string{}
-	for _, h := range s.reg.View(key).Hosts {
+	for _, h := range v.Hosts {
 		ips = append(ips, h.Addr()+"_"+strconv.FormatBool(h.Healthy))
 	}
 	return object{"ips": ips}, nil

@@ -21,7 +21,7 @@ func TestPushStateIsReset(t *testing.T) {
 	go func() { defer close(done); engine.Run(ctx) }()
 	defer func() { cancel(); <-done }()
 	to := &sink{}
-	to.receiver = engine.NewReceiver(to, -1)
+	to.receiver = engine.NewReceiver(to)
 	defer to.receiver.Close()
 	d := newDoor(t, func(o *Options) { o.Registry, o.Push = reg, engine })
 	if err := to.receiver.Subscribe(registry.Key("", "", "s"), registry.Query{}, registry.SubscriberInfo{}, 10); err != nil {

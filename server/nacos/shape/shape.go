@@ -16,6 +16,7 @@ const (
 	FormV1Pushed                  // the same, for a client that is told of changes
 	FormPush                      // the inner document of a gRPC push, from after its requestId
 	FormDom                       // the inner document of a UDP push
+	formUnknown
 )
 
 // CacheMillis is how long clients that are told of changes keep a list before
@@ -50,6 +51,11 @@ func Bare(v *registry.View, form uint8, q registry.Query) []byte {
 	return appendList(nil, v, form, q, CacheMillis)
 }
 
+// Unknown is Bare with null for the instances.
+func Unknown(v *registry.View, q registry.Query) []byte {
+	return appendList(nil, v, formUnknown, q, CacheMillis)
+}
+
 func appendList(b []byte, v *registry.View, form uint8, q registry.Query, cacheMillis int64) []byte {
 	sel := v.Select(q)
 	if b == nil {
@@ -67,14 +73,13 @@ func appendList(b []byte, v *registry.View, form uint8, q registry.Query, cacheM
 	b = registry.AppendJSONString(b, q.Clusters)
 	b = append(b, `,"cacheMillis":`...)
 	b = strconv.AppendInt(b, cacheMillis, 10)
-	b = append(b, `,"hosts":[`...)
-	for i, h := range sel.Hosts {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = AppendInstance(b, v.Service, h, v1(form))
+	b = append(b, `,"hosts":`...)
+	if form == formUnknown {
+		b = append(b, `null`...)
+	} else {
+		b = AppendInstances(b, v.Service, sel.Hosts, v1(form))
 	}
-	b = append(b, `],"lastRefTime":`...)
+	b = append(b, `,"lastRefTime":`...)
 	b = strconv.AppendUint(b, lastRefTime(v), 10)
 	b = append(b, `,"checksum":"","allIPs":false,"reachProtectionThreshold":`...)
 	b = strconv.AppendBool(b, sel.Protected)
@@ -85,6 +90,18 @@ func appendList(b []byte, v *registry.View, form uint8, q registry.Query, cacheM
 		b = append(b, `,"useSpecifiedURL":false,"env":"","metadata":{}`...)
 	}
 	return append(b, '}')
+}
+
+// AppendInstances appends a list of instances of a service.
+func AppendInstances(b []byte, key registry.ServiceKey, hosts []*registry.Instance, v1 bool) []byte {
+	b = append(b, '[')
+	for i, h := range hosts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendInstance(b, key, h, v1)
+	}
+	return append(b, ']')
 }
 
 func v1(form uint8) bool { return form == FormV1 || form == FormV1Pushed }

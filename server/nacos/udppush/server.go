@@ -94,7 +94,7 @@ func (s *Server) Subscribe(to netip.AddrPort, key registry.ServiceKey, q registr
 			return fmt.Errorf("%w: %d subscribers", registry.ErrLimit, n)
 		}
 		sub = &subscriber{server: s, to: to, asked: make(map[topic]time.Time)}
-		sub.receiver = s.opts.Push.NewReceiver(sub, retries)
+		sub.receiver = s.opts.Push.NewLossyReceiver(sub, retries)
 		s.subs[to] = sub
 	}
 	_, known := sub.asked[t]
