@@ -153,6 +153,7 @@ func TestStandalone(t *testing.T) {
 	if s.instances("p") != 1 {
 		t.Error("a persistent instance is lost")
 	}
+	await(t, "it knows that nobody comes back", s.reg.Verified)
 	if s.instances("e") != 0 {
 		t.Error("an ephemeral instance outlived the server that it beat at")
 	}
