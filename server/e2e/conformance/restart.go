@@ -79,8 +79,11 @@ func restart(ctx context.Context, site *Site, kinds []*Kind, say func(result)) [
 			err = s.AwaitReady(limited)
 			cancel()
 		}
-		each("after "+s.Name+" was killed and started again", func(v *survivor) {
+		each("a client that is new, after "+s.Name+" was killed and started again", func(v *survivor) {
 			v.must(err)
+			v.newcomer(servers)
+		})
+		each("after "+s.Name+" was killed and started again", func(v *survivor) {
 			v.check(servers)
 			v.everywhere(servers, v.kept, untouched)
 		})
@@ -142,6 +145,20 @@ func (s *survivor) check(servers []*proc.Server) {
 			s.failf("the subscriber was told an empty list")
 		}
 	}
+}
+
+// newcomer comes while others may be on their way back: where it is told to come
+// again it does, and it ends with what all have.
+func (s *survivor) newcomer(servers []*proc.Server) {
+	c := s.dial(servers, login{})
+	var w *Watch
+	s.until("subscribe", func() (err error) {
+		w, err = c.subscribe(s.ctx, s.p)
+		return err
+	})
+	s.told(w, "what was there", s.instance)
+	s.lists(c, s.p, s.instance)
+	c.End()
 }
 
 func (s *survivor) end() {
