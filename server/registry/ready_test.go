@@ -23,6 +23,12 @@ func (w *watcher) Changed(s *Service) {
 	w.changed[s.Key()]++
 }
 
+func (w *watcher) count(k ServiceKey) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.changed[k]
+}
+
 func (w *watcher) Added(k ServiceKey)   { w.event("+" + k.Name) }
 func (w *watcher) Removed(k ServiceKey) { w.event("-" + k.Name) }
 
@@ -53,21 +59,21 @@ func TestSettling(t *testing.T) {
 		if !r.View(lasting).Unverified {
 			t.Fatal("Raft's log may not have been read")
 		}
-		before := w.changed[lasting]
+		before := w.count(lasting)
 		r.Ready(5 * time.Second)
 		r.Ready(time.Hour) // said once
 		if r.Status() != "UP" || r.Verified() || !r.View(demo).Unverified {
 			t.Fatal("it is settled at once")
 		}
-		if r.View(lasting).Unverified || w.changed[lasting] != before+1 || w.changed[demo] != 0 {
-			t.Fatalf("what Raft keeps is known, and nothing else: %v", w.changed)
+		if r.View(lasting).Unverified || w.count(lasting) != before+1 || w.count(demo) != 0 {
+			t.Fatalf("what Raft keeps is known, and nothing else: told %d and %d times", w.count(lasting)-before, w.count(demo))
 		}
 		time.Sleep(6 * time.Second)
 		if !r.Verified() || r.View(demo).Unverified {
 			t.Fatal("it never settles")
 		}
-		if w.changed[demo] != 1 {
-			t.Fatalf("who waits is told %d times", w.changed[demo])
+		if n := w.count(demo); n != 1 {
+			t.Fatalf("who waits is told %d times", n)
 		}
 	})
 }
