@@ -107,7 +107,8 @@ func AppendInstances(b []byte, key registry.ServiceKey, hosts []*registry.Instan
 func v1(form uint8) bool { return form == FormV1 || form == FormV1Pushed }
 
 // lastRefTime is what a client orders lists by. A list that is not verified is
-// older than any: it serves who has none, and replaces nobody's.
+// older than any: with libraries that order lists it serves who has none, and
+// replaces nobody's.
 func lastRefTime(v *registry.View) uint64 {
 	if v.Unverified {
 		return 0
