@@ -159,7 +159,8 @@ func TestFullChannel(t *testing.T) {
 			t.Errorf("the channel had %v", seen)
 		}
 		late := start(t, quick(network, "late"))
-		late.join(t, full) // fills the channel again
+		late.join(t, full)
+		synctest.Wait() // the channel is full again
 		if err := full.Shutdown(); err != nil {
 			t.Error(err)
 		}
