@@ -482,6 +482,33 @@ func TestLives(t *testing.T) {
 	}
 }
 
+// Nobody is waited for after a start of a server that ended, alone, with nobody
+// to come back; all others wait.
+func TestNobodyToComeBack(t *testing.T) {
+	dir := t.TempDir()
+	start := func() *running { return run(t, Options{DataDir: dir, Settle: time.Hour}) }
+	const instance = "/nacos/v1/ns/instance?serviceName=e&ip=10.0.0.1&port=80"
+	s := start()
+	s.do("POST", instance)
+	s.do("DELETE", instance)
+	s.do("POST", "/nacos/v1/ns/instance?serviceName=p&ip=10.0.0.1&port=80&ephemeral=false") // Raft keeps it
+	s.stop()
+	s = start()
+	if !s.reg.Verified() {
+		t.Fatal("whom does it wait for?")
+	}
+	s.do("POST", instance)
+	s.stop()
+	s = start()
+	if s.reg.Verified() {
+		t.Fatal("it does not wait for the client that it had")
+	}
+	s.stop() // nobody has come back: that is no reason not to wait the next time
+	if s = start(); s.reg.Verified() {
+		t.Fatal("it has given up the client that it had")
+	}
+}
+
 func write(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {

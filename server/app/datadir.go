@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -18,7 +19,8 @@ import (
 //
 //	LOCK        held by the process that uses the directory
 //	server-id   who the server is
-//	life        how often it has begun, and how late its clock was
+//	life        how often it has begun, how late its clock was, and whether it ended
+//	            with nobody to come back
 //	peers       where the other servers were when they were last seen
 //	raft/       what the servers have agreed on, see package consensus
 type dataDir struct {
@@ -26,13 +28,17 @@ type dataDir struct {
 	lock  *os.File
 	id    string
 	life  uint64
+	fresh bool // there was no life before this one, or nobody is to come back from it
+
+	mu    sync.Mutex
 	clock uint64 // of registrations, as last noted
-	fresh bool   // there was no life before this one
+	idle  bool   // nobody will be to come back from this life
 }
 
 const (
 	lifeFile = "life"
 	raftDir  = "raft"
+	idleWord = "idle"
 )
 
 // A DataDirError says that the data directory is of no use. Nothing in it was
@@ -103,12 +109,14 @@ func (d *dataDir) begin() error {
 	case err != nil:
 		return err
 	default:
-		before, clock, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+		before, rest, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+		clock, end, _ := strings.Cut(rest, " ")
+		d.fresh = end == idleWord
 		if d.life, err = strconv.ParseUint(before, 10, 62); err == nil {
 			d.clock, err = strconv.ParseUint(clock, 10, 63)
 		}
 		if err != nil {
-			d.life, d.clock = 0, 0 // torn: nobody waited for the disk
+			d.life, d.clock, d.fresh = 0, 0, false // torn: nobody waited for the disk
 		}
 	}
 	d.life = max(d.life+1, uint64(time.Now().UnixMilli()))
@@ -117,13 +125,19 @@ func (d *dataDir) begin() error {
 
 // note writes how late the clock is, and with sync has it on disk.
 func (d *dataDir) note(clock uint64, sync bool) (err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.clock = max(d.clock, clock)
 	tmp := d.file(lifeFile + ".tmp")
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, "%d %d\n", d.life, d.clock)
+	text := fmt.Sprintf("%d %d", d.life, d.clock)
+	if d.idle {
+		text += " " + idleWord
+	}
+	_, err = fmt.Fprintln(f, text)
 	if err == nil && sync {
 		err = f.Sync()
 	}
@@ -134,5 +148,17 @@ func (d *dataDir) note(clock uint64, sync bool) (err error) {
 }
 
 func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }
+
+// end notes if nobody is to come back from this life, and gives the directory
+// back.
+func (d *dataDir) end(idle bool) (err error) {
+	if idle {
+		d.mu.Lock()
+		d.idle = true
+		d.mu.Unlock()
+		err = d.note(0, false)
+	}
+	return errors.Join(err, d.close())
+}
 
 func (d *dataDir) close() error { return d.lock.Close() }

@@ -8,6 +8,7 @@ import (
 // leave has the clients move to other servers, and tells the others.
 func (s *Server) leave() {
 	s.phase.set(errLeaving)
+	s.rest = s.look()
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.LeaveWithin)
 	defer cancel()
 	s.announce(false)
@@ -22,6 +23,25 @@ func (s *Server) leave() {
 	if err := s.node.Leave(ctx); err != nil && s.others() > 0 {
 		s.log.Warn("leaving the members", "err", err)
 	}
+}
+
+// A rest is a server alone that holds nobody's instances, at one moment.
+type rest struct {
+	nobody bool
+	puts   uint64 // registrations until then
+}
+
+// look looks whether there is anybody who would have to come back after the
+// next start. Of several servers others may go on without this one.
+func (s *Server) look() rest {
+	alone := len(s.raft.Status().Servers) == 1 && s.others() == 0
+	puts := s.plane.Stats().Puts
+	return rest{alone && s.reg.Verified() && s.reg.Stats().OwnInstances == 0, puts}
+}
+
+// endDir gives the directory back, when all doors are closed.
+func (s *Server) endDir() error {
+	return s.dir.end(s.rest.nobody && s.plane.Stats().Puts == s.rest.puts) // and nobody has come since
 }
 
 // others counts the other servers that clients can go to.

@@ -50,9 +50,10 @@ func (s *Server) openPlanes() (err error) {
 	}
 	s.reg.Use(s.plane, s.raft)
 	s.reg.UseWithdraw(s.withdraw)
+	s.reg.UseElsewhere(s.listElsewhere)
 	for topic, f := range map[string]muster.Handler{
 		topicHTTP: s.router.serve, topicWithdraw: s.withdrawn, topicLoad: s.answerLoad, topicReload: s.answerReload,
-		topicSubscribers: s.answerSubscribers,
+		topicSubscribers: s.answerSubscribers, topicList: s.answerList,
 	} {
 		cancel := s.node.Handle(topic, f)
 		s.later(func() error { cancel(); return nil })

@@ -121,6 +121,38 @@ func TestReadyIsComplete(t *testing.T) {
 	}
 }
 
+// A server that is started again lists at once what it held before, as the
+// others do: its clients are on their way back.
+func TestListsOfTheLifeBefore(t *testing.T) {
+	dir := t.TempDir()
+	a := run(t, Options{})
+	b := launch(t, Options{Join: []string{a.Addrs().Gossip}, DataDir: dir})
+	await(t, "two servers are ready", func() bool { return b.Ready() == nil && len(a.members.others()) == 1 })
+	const n = 9
+	for i := range n {
+		id, ip := registry.ClientID(fmt.Sprintf("1_10.0.0.%d_1", i)), fmt.Sprintf("10.0.0.%d", i)
+		err := b.reg.Connect(id, registry.ClientInfo{})
+		if err == nil {
+			err = b.reg.Register(id, registry.Key("", "", "e"), []registry.Instance{{IP: ip, Port: 80, Weight: 1, Healthy: true, Enabled: true, Ephemeral: true}})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "the other lists them", func() bool { return a.instances("e") == n })
+	b.stop()
+	b = run(t, Options{Join: []string{a.Addrs().Gossip}, DataDir: dir})
+	if b.reg.Verified() || len(b.reg.View(registry.Key("", "", "e")).Hosts) != 0 {
+		t.Fatal("it has nothing to wait for")
+	}
+	if got := b.instances("e"); got != n {
+		t.Errorf("it lists %d of %d", got, n)
+	}
+	if got := strings.Count(b.do("GET", "/nacos/v3/client/ns/instance/list?serviceName=e"), `"instanceId"`); got != n {
+		t.Errorf("by version 3 it lists %d of %d", got, n)
+	}
+}
+
 // logged keeps what a server logs.
 type logged struct {
 	mu sync.Mutex

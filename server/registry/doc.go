@@ -37,5 +37,6 @@
 // phase, in which nothing is answered, once the caller has its data from disk
 // and from peers. It may begin a second one, in which clients of an earlier
 // life reconnect: requests are answered, but lists of ephemeral instances are
-// not pushed, see [View.Complete].
+// not pushed, and whoever asks for one is given another server's, see
+// [Registry.Complete].
 package registry

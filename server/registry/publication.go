@@ -26,13 +26,17 @@ func (p *Publication) Append(b []byte) []byte {
 // DecodePublication reads what Append made, and checks it as a registration:
 // a peer is believed no more than a client.
 func (r *Registry) DecodePublication(b []byte) (Publication, error) {
+	return r.decodePublication(b, r.limits.PerClient)
+}
+
+func (r *Registry) decodePublication(b []byte, most int) (Publication, error) {
 	in := reader{b: b}
 	if v := in.byte(); v != publicationVersion {
 		in.fail(fmt.Sprintf("publication of version %d", v))
 	}
 	p := Publication{Stamp: in.uint()}
 	n := in.count(minInstance)
-	if n > r.limits.PerClient {
+	if n > most {
 		in.fail("too many instances")
 	}
 	var meta *Metadata

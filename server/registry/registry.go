@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"log/slog"
 	"sync"
@@ -75,6 +76,7 @@ type Registry struct {
 	ephemeral  Ephemeral
 	persistent Persistent
 	withdraw   func(server string, id ClientID, key ServiceKey) error
+	elsewhere  Elsewhere
 	observer   Observer
 
 	clock     clock
@@ -110,7 +112,7 @@ func New(o Options) *Registry {
 	r := &Registry{
 		self: o.Self, limits: o.Limits.withDefaults(), grace: o.Grace, unnoticed: o.Unnoticed, emptyAfter: o.EmptyAfter,
 		labels: o.Labels, leader: o.Leader, log: o.Logger, ephemeral: o.Ephemeral, persistent: o.Persistent,
-		observer: nobody{}, owners: make(map[string]*owner),
+		observer: nobody{}, elsewhere: nowhere, owners: make(map[string]*owner),
 	}
 	r.encoded.limit = r.limits.Encoded
 	r.own.all = make(map[ClientID]*Client)
@@ -148,6 +150,10 @@ func (r *Registry) tell(s *Service, first bool) {
 		r.observer.Added(s.key)
 	}
 	r.observer.Changed(s)
+}
+
+func nowhere(context.Context, ServiceKey) ([]byte, error) {
+	return nil, errors.New("there is no other server")
 }
 
 type nobody struct{}

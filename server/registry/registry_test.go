@@ -105,9 +105,11 @@ func lasting(ip string, port uint16) Instance {
 	return i
 }
 
-func hosts(r *Registry, k ServiceKey) string {
+func hosts(r *Registry, k ServiceKey) string { return shown(r.View(k)) }
+
+func shown(v *View) string {
 	var out []string
-	for _, h := range r.View(k).Hosts {
+	for _, h := range v.Hosts {
 		s := h.Addr()
 		if !h.Healthy {
 			s += "!"

@@ -72,16 +72,6 @@ func (r *Registry) missing(key ServiceKey) *View {
 	return &View{Service: key, Revision: r.clock.now() - 1, reg: r, Unverified: !r.complete(KindOpen)}
 }
 
-// Complete returns an error that wraps [ErrNotReady] while instances may be
-// missing. Who is answered with the list all the same must be one who only
-// takes it if it has none: all others would lose those that are missing.
-func (v *View) Complete() error {
-	if v.Unverified {
-		return &remoteError{kind: ErrNotReady, text: "server is STARTING now, please try again later! Clients of before may not all be back."}
-	}
-	return nil
-}
-
 // Find returns an instance.
 func (v *View) Find(key InstanceKey) *Instance {
 	for _, h := range v.Hosts {

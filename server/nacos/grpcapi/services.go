@@ -18,6 +18,7 @@ func (s *Server) subscribeService(ctx context.Context, c *call) (reply, error) {
 		return reply{}, err
 	}
 	q := registry.Query{Clusters: req.Clusters, Consumer: c.conn.ip}
+	v, incomplete := s.reg.Complete(ctx, key) // what has changed since is pushed
 	if req.Subscribe {
 		info := registry.SubscriberInfo{
 			Client: c.conn.id, IP: c.conn.ip, Port: c.conn.port, Agent: c.conn.info.Load().Version, App: c.app(),
@@ -28,7 +29,9 @@ func (s *Server) subscribeService(ctx context.Context, c *call) (reply, error) {
 	} else {
 		c.receiver.Unsubscribe(key, req.Clusters)
 	}
-	v := s.reg.View(key)
+	if incomplete != nil {
+		v = s.reg.View(key)
+	}
 	if v.Unverified && !c.conn.ordersLists() {
 		return withoutList("SubscribeServiceResponse", v, q), nil
 	}
@@ -69,8 +72,8 @@ func (s *Server) serviceQuery(ctx context.Context, c *call) (reply, error) {
 		return reply{}, err
 	}
 	q := registry.Query{Clusters: req.Cluster, HealthyOnly: req.HealthyOnly, Consumer: c.conn.ip}
-	v := s.reg.View(key)
-	if err := v.Complete(); err != nil {
+	v, err := s.reg.Complete(ctx, key)
+	if err != nil {
 		return reply{}, err // libraries ask now and then for what they are subscribed to, and take what they get
 	}
 	return withList("QueryServiceResponse", v, q), nil

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -145,7 +146,7 @@ func (s *Server) patchInstance(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.find(key, a); err != nil {
+	if _, err := s.find(q.Context(), key, a); err != nil {
 		return nil, err
 	}
 	var p registry.Patch
@@ -170,13 +171,18 @@ func (s *Server) patchInstance(q *request) (any, error) {
 }
 
 // find returns an instance of a service.
-func (s *Server) find(key registry.ServiceKey, a registry.InstanceKey) (*registry.Instance, error) {
+func (s *Server) find(ctx context.Context, key registry.ServiceKey, a registry.InstanceKey) (*registry.Instance, error) {
 	v := s.reg.View(key)
-	if i := v.Find(a); i != nil {
-		return i, nil
+	i := v.Find(a)
+	if i == nil && v.Unverified {
+		var err error
+		if v, err = s.reg.Complete(ctx, key); err != nil {
+			return nil, err
+		}
+		i = v.Find(a)
 	}
-	if err := v.Complete(); err != nil {
-		return nil, err
+	if i != nil {
+		return i, nil
 	}
 	if len(v.Hosts) == 0 {
 		return nil, codes.NotFound.With("no ips found for cluster " + a.Cluster + " in service " + key.Grouped())
@@ -213,6 +219,6 @@ func (s *Server) asked(q *request) (registry.ServiceKey, *registry.Instance, err
 	if err != nil {
 		return key, nil, err
 	}
-	i, err := s.find(key, a)
+	i, err := s.find(q.Context(), key, a)
 	return key, i, err
 }

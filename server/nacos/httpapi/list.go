@@ -25,8 +25,8 @@ func (s *Server) listInstances(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// These clients replace what they have by whatever they are told.
-	if err := s.reg.View(key).Complete(); err != nil {
+	v, err := s.reg.Complete(q.Context(), key) // these clients replace what they have by whatever they are told
+	if err != nil {
 		return nil, err
 	}
 	form, cache := shape.FormV1, s.reg.Switches().Cache
@@ -39,7 +39,7 @@ func (s *Server) listInstances(q *request) (any, error) {
 			form, cache = shape.FormV1Pushed, s.reg.Switches().PushCache
 		}
 	}
-	return raw(shape.List(s.reg.View(key), form, query, cache)), nil
+	return raw(shape.List(v, form, query, cache)), nil
 }
 
 // subscribe has a client told of changes, and reports whether it will be.
@@ -84,8 +84,8 @@ func (s *Server) listV3(q *request) (any, error) {
 	if err := s.reg.CheckClusters(query.Clusters); err != nil {
 		return nil, err
 	}
-	v := s.reg.View(key)
-	if err := v.Complete(); err != nil {
+	v, err := s.reg.Complete(q.Context(), key)
+	if err != nil {
 		return nil, err
 	}
 	return raw(shape.AppendInstances(nil, key, v.Select(query).Hosts, false)), nil
@@ -108,8 +108,8 @@ func (s *Server) statuses(q *request) (any, error) {
 	if err := key.Validate(); err != nil {
 		return nil, err
 	}
-	v := s.reg.View(key)
-	if err := v.Complete(); err != nil {
+	v, err := s.reg.Complete(q.Context(), key)
+	if err != nil {
 		return nil, err
 	}
 	ips := []string{}

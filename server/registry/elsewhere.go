@@ -1,0 +1,77 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Elsewhere asks another server what it lists of a service: what its
+// [Registry.AppendList] made.
+type Elsewhere func(ctx context.Context, key ServiceKey) ([]byte, error)
+
+// UseElsewhere sets who is asked while this server's own lists are not complete.
+// It must be called before anything else is.
+func (r *Registry) UseElsewhere(f Elsewhere) { r.elsewhere = f }
+
+// Complete returns a service as it is now, with all its instances. While
+// clients of before this server's start may be on their way back to it, another
+// server that still lists them is asked; if there is none, the error wraps
+// [ErrNotReady]. Who is answered with [Registry.View] all the same must be one
+// who only takes it if it has no list: all others would lose what is missing.
+func (r *Registry) Complete(ctx context.Context, key ServiceKey) (*View, error) {
+	v := r.View(key)
+	if !v.Unverified {
+		return v, nil
+	}
+	b, err := r.elsewhere(ctx, key)
+	if err == nil {
+		var list Publication
+		if list, err = r.decodePublication(b, r.limits.Instances); err == nil {
+			return r.joined(v, list), nil
+		}
+	}
+	r.log.Debug("no other server has the list", "service", key.String(), "err", err)
+	return nil, &remoteError{kind: ErrNotReady, text: "server is STARTING now, please try again later! Clients of before may not all be back."}
+}
+
+// joined is a view with what else another server lists. Nothing that is told
+// here from now on is older than that.
+func (r *Registry) joined(v *View, list Publication) *View {
+	out := &View{Service: v.Service, Kind: v.Kind, Declaration: v.Declaration, reg: r}
+	out.Hosts = append(make([]*Instance, 0, max(len(v.Hosts), len(list.Instances))), v.Hosts...)
+	here := make(map[InstanceKey]bool, len(v.Hosts))
+	for _, h := range v.Hosts {
+		here[h.Key()] = true
+	}
+	for i := range list.Instances {
+		if theirs := &list.Instances[i]; !here[theirs.Key()] {
+			out.Hosts = append(out.Hosts, theirs)
+		}
+	}
+	r.ObserveClock(list.Stamp)
+	out.Revision = max(v.Revision, min(list.Stamp, r.clock.now())) // a clock may be beyond belief
+	if s := r.index.lookup(v.Service); s != nil {
+		s.Renew(out.Revision)
+	}
+	return out
+}
+
+var errIncomplete = errors.New("this server does not know either")
+
+// AppendList appends what this server lists of a service, for another server
+// that asks. An error says that it does not know all of it.
+func (r *Registry) AppendList(b []byte, key ServiceKey) ([]byte, error) {
+	if err := key.Validate(); err != nil {
+		return nil, err
+	}
+	v := r.View(key)
+	if v.Unverified {
+		return nil, fmt.Errorf("%s: %w", key, errIncomplete)
+	}
+	list := Publication{Stamp: v.Revision, Instances: make([]Instance, len(v.Hosts))}
+	for i, h := range v.Hosts {
+		list.Instances[i] = *h
+	}
+	return list.Append(b), nil
+}

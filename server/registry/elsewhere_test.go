@@ -1,0 +1,73 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+// What a server does not know because clients of before are on their way back to
+// it, another one does.
+func TestComplete(t *testing.T) {
+	there, _, _ := newTest(t, Options{Self: "there"})
+	put(t, there, "gone", "g1", 1, inst("10.0.0.1", 1))
+	sick := inst("10.0.0.2", 1)
+	sick.Healthy = false
+	put(t, there, "gone", "g2", 1, sick)
+	there.ObserveClock(uint64(time.Now().Add(time.Hour).UnixMilli())) // its clock is fast
+	put(t, there, "gone", "g3", 1, inst("10.0.0.3", 1))
+
+	here := New(Options{Self: "here"})
+	here.Use(&alone{}, &direct{r: here})
+	here.UseElsewhere(func(_ context.Context, key ServiceKey) ([]byte, error) { return there.AppendList(nil, key) })
+	here.Ready(time.Hour)
+	check(t, here.Connect("c", ClientInfo{}))
+	check(t, here.Register("c", demo, []Instance{inst("10.0.0.2", 1)})) // it has come back, and is well
+	v, err := here.Complete(ctx, demo)
+	check(t, err)
+	if got := shown(v); got != "10.0.0.1:1 10.0.0.2:1 10.0.0.3:1" {
+		t.Fatal(got)
+	}
+	if v.Unverified || v.Revision < there.View(demo).Revision {
+		t.Fatalf("revision %d, there %d", v.Revision, there.View(demo).Revision)
+	}
+	// What is told here from now on is taken for newer.
+	check(t, here.Register("c", demo, []Instance{inst("10.0.0.2", 1)}))
+	if r := here.View(demo).Revision; r <= v.Revision {
+		t.Fatalf("revision %d after %d", r, v.Revision)
+	}
+	if !here.View(demo).Unverified {
+		t.Fatal("another server's word is no reason to push")
+	}
+	// A service that nobody knows is known not to be there.
+	v, err = here.Complete(ctx, Key("", "", "nobody"))
+	check(t, err)
+	if len(v.Hosts) != 0 || v.Unverified {
+		t.Fatal(v)
+	}
+}
+
+func TestCompleteNowhere(t *testing.T) {
+	r := New(Options{Self: "here"})
+	r.Use(&alone{}, &direct{r: r})
+	r.Ready(time.Hour)
+	if _, err := r.AppendList(nil, demo); !errors.Is(err, errIncomplete) {
+		t.Fatalf("tells others what it does not know: %v", err)
+	}
+	if _, err := r.AppendList(nil, ServiceKey{}); !errors.Is(err, ErrInvalid) {
+		t.Fatal(err)
+	}
+	for what, f := range map[string]Elsewhere{
+		"no other server":  nil,
+		"one that errs":    func(context.Context, ServiceKey) ([]byte, error) { return nil, errIncomplete },
+		"one that babbles": func(context.Context, ServiceKey) ([]byte, error) { return []byte("abc"), nil },
+	} {
+		if f != nil {
+			r.UseElsewhere(f)
+		}
+		if _, err := r.Complete(ctx, demo); !errors.Is(err, ErrNotReady) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
