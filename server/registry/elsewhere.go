@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 )
 
 // Elsewhere asks another server what it lists of a service: what its
@@ -12,7 +14,26 @@ type Elsewhere func(ctx context.Context, key ServiceKey) ([]byte, error)
 
 // UseElsewhere sets who is asked while this server's own lists are not complete.
 // It must be called before anything else is.
-func (r *Registry) UseElsewhere(f Elsewhere) { r.elsewhere = f }
+func (r *Registry) UseElsewhere(f Elsewhere) { r.elsewhere.ask = f }
+
+// elsewhere keeps what others answered for a moment: after a start of this
+// server all of its clients may ask at once.
+type elsewhere struct {
+	ask     Elsewhere
+	mu      sync.Mutex
+	answers map[ServiceKey]*answer
+}
+
+// freshFor is how long an answer serves others who ask for the same.
+const freshFor = 50 * time.Millisecond
+
+// An answer is what became of a view with what others list.
+type answer struct {
+	of   *View         // what was listed here
+	done chan struct{} // closed when the rest is set
+	view *View
+	err  error
+}
 
 // Complete returns a service as it is now, with all its instances. While
 // clients of before this server's start may be on their way back to it, another
@@ -24,14 +45,59 @@ func (r *Registry) Complete(ctx context.Context, key ServiceKey) (*View, error) 
 	if !v.Unverified {
 		return v, nil
 	}
-	b, err := r.elsewhere(ctx, key)
+	a, mine := r.elsewhere.answer(v)
+	if mine {
+		a.view, a.err = r.completed(context.WithoutCancel(ctx), v)
+		close(a.done)
+		time.AfterFunc(freshFor, func() { r.elsewhere.forget(a) })
+	}
+	select {
+	case <-a.done:
+		return a.view, a.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// answer returns the answer to what is asked for, and whether it is for the
+// caller to give.
+func (e *elsewhere) answer(of *View) (a *answer, mine bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if a = e.answers[of.Service]; a != nil && a.serves(of) {
+		return a, false
+	}
+	a = &answer{of: of, done: make(chan struct{})}
+	if e.answers == nil {
+		e.answers = make(map[ServiceKey]*answer)
+	}
+	e.answers[of.Service] = a
+	return a, true
+}
+
+// serves reports whether an answer is one for a view that is listed here now: that
+// of a service which is not here is another each time.
+func (a *answer) serves(v *View) bool {
+	return a.of == v || len(a.of.Hosts) == 0 && len(v.Hosts) == 0 && a.of.Declaration == v.Declaration
+}
+
+func (e *elsewhere) forget(a *answer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.answers[a.of.Service] == a {
+		delete(e.answers, a.of.Service)
+	}
+}
+
+func (r *Registry) completed(ctx context.Context, v *View) (*View, error) {
+	b, err := r.elsewhere.ask(ctx, v.Service)
 	if err == nil {
 		var list Publication
 		if list, err = r.decodePublication(b, r.limits.Instances); err == nil {
 			return r.joined(v, list), nil
 		}
 	}
-	r.log.Debug("no other server has the list", "service", key.String(), "err", err)
+	r.log.Debug("no other server has the list", "service", v.Service.String(), "err", err)
 	return nil, &remoteError{kind: ErrNotReady, text: "server is STARTING now, please try again later! Clients of before may not all be back."}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -46,6 +47,57 @@ func TestComplete(t *testing.T) {
 	if len(v.Hosts) != 0 || v.Unverified {
 		t.Fatal(v)
 	}
+}
+
+// All may ask at once, and the others are asked once for all of them. What is
+// registered here meanwhile is seen by who asks after it.
+func TestCompleteOnceForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New(Options{Self: "here"})
+		r.Use(&alone{}, &direct{r: r})
+		asked := 0
+		r.UseElsewhere(func(context.Context, ServiceKey) ([]byte, error) {
+			asked++
+			time.Sleep(time.Second)
+			return (&Publication{Stamp: 1, Instances: []Instance{inst("10.0.0.1", 1)}}).Append(nil), nil
+		})
+		r.Ready(time.Hour)
+		impatient, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		for n := range 100 {
+			go func() {
+				ctx := t.Context()
+				if n == 50 {
+					ctx = impatient
+				}
+				v, err := r.Complete(ctx, demo)
+				switch {
+				case err != nil:
+					if n != 50 || !errors.Is(err, context.DeadlineExceeded) {
+						t.Error(err)
+					}
+				case shown(v) != "10.0.0.1:1":
+					t.Error(shown(v))
+				}
+			}()
+			synctest.Wait()
+		}
+		time.Sleep(time.Second + freshFor/2)
+		if _, err := r.Complete(t.Context(), demo); err != nil || asked != 1 {
+			t.Fatalf("asked %d times: %v", asked, err)
+		}
+		check(t, r.Connect("c", ClientInfo{}))
+		check(t, r.Register("c", demo, []Instance{inst("10.0.0.2", 1)}))
+		if v, err := r.Complete(t.Context(), demo); err != nil || shown(v) != "10.0.0.1:1 10.0.0.2:1" {
+			t.Fatal(v, err)
+		}
+		time.Sleep(2 * freshFor)
+		r.elsewhere.mu.Lock()
+		defer r.elsewhere.mu.Unlock()
+		if n := len(r.elsewhere.answers); n != 0 {
+			t.Fatalf("%d answers are kept", n)
+		}
+	})
 }
 
 func TestCompleteNowhere(t *testing.T) {

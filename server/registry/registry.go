@@ -76,7 +76,7 @@ type Registry struct {
 	ephemeral  Ephemeral
 	persistent Persistent
 	withdraw   func(server string, id ClientID, key ServiceKey) error
-	elsewhere  Elsewhere
+	elsewhere  elsewhere
 	observer   Observer
 
 	clock     clock
@@ -112,7 +112,7 @@ func New(o Options) *Registry {
 	r := &Registry{
 		self: o.Self, limits: o.Limits.withDefaults(), grace: o.Grace, unnoticed: o.Unnoticed, emptyAfter: o.EmptyAfter,
 		labels: o.Labels, leader: o.Leader, log: o.Logger, ephemeral: o.Ephemeral, persistent: o.Persistent,
-		observer: nobody{}, elsewhere: nowhere, owners: make(map[string]*owner),
+		observer: nobody{}, elsewhere: elsewhere{ask: nowhere}, owners: make(map[string]*owner),
 	}
 	r.encoded.limit = r.limits.Encoded
 	r.own.all = make(map[ClientID]*Client)
