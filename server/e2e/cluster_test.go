@@ -195,10 +195,23 @@ func TestRollingRestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.Note("%s is ready", s.Name)
+		whole(t, s, 12)
 	}
 	time.Sleep(15 * time.Second) // past the grace period: what is to be missing is missing by then
 	agree(t, f, 10*time.Second)
 	flawless(t, f, glimpse)
+}
+
+// whole asks a server for a while that has just come back: it lists all
+// instances, though their clients are not all back.
+func whole(t *testing.T, s *proc.Server, want int) {
+	t.Helper()
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		body, status, err := s.Get(within(t, 5*time.Second), "/nacos/v1/ns/instance/list?serviceName="+fleet.Service)
+		if n := strings.Count(body, `"instanceId"`); err != nil || status != http.StatusOK || n != want {
+			t.Fatalf("%s lists %d of %d: %d %v %s", s.Name, n, want, status, err, body)
+		}
+	}
 }
 
 func TestFullRestart(t *testing.T) {

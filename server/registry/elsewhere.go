@@ -101,8 +101,9 @@ func (r *Registry) completed(ctx context.Context, v *View) (*View, error) {
 	return nil, &remoteError{kind: ErrNotReady, text: "server is STARTING now, please try again later! Clients of before may not all be back."}
 }
 
-// joined is a view with what else another server lists. Nothing that is told
-// here from now on is older than that.
+// joined is a view with what else another server lists. Whatever else is told
+// here from now on is newer than that: clients take no other list of the same
+// revision.
 func (r *Registry) joined(v *View, list Publication) *View {
 	out := &View{Service: v.Service, Kind: v.Kind, Declaration: v.Declaration, reg: r}
 	out.Hosts = append(make([]*Instance, 0, max(len(v.Hosts), len(list.Instances))), v.Hosts...)
@@ -115,7 +116,7 @@ func (r *Registry) joined(v *View, list Publication) *View {
 			out.Hosts = append(out.Hosts, theirs)
 		}
 	}
-	r.ObserveClock(list.Stamp)
+	r.ObserveClock(list.Stamp + 1)
 	out.Revision = max(v.Revision, min(list.Stamp, r.clock.now())) // a clock may be beyond belief
 	if s := r.index.lookup(v.Service); s != nil {
 		s.Renew(out.Revision)

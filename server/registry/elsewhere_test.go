@@ -41,6 +41,14 @@ func TestComplete(t *testing.T) {
 	if !here.View(demo).Unverified {
 		t.Fatal("another server's word is no reason to push")
 	}
+	// So is what is told when the others are not asked any more, though nothing
+	// may have changed here.
+	v, err = here.Complete(ctx, demo)
+	check(t, err)
+	here.reveal()
+	if r := here.View(demo).Revision; r <= v.Revision {
+		t.Fatalf("revision %d after %d", r, v.Revision)
+	}
 	// A service that nobody knows is known not to be there.
 	v, err = here.Complete(ctx, Key("", "", "nobody"))
 	check(t, err)

@@ -55,11 +55,12 @@ func (r *Registry) advancePhase(now time.Time) {
 	}
 }
 
-// reveal has those told who wait for lists that are complete now.
+// reveal has those told who wait for lists that are complete now. They are newer
+// than what was told of other servers' lists before, see [Registry.Complete].
 func (r *Registry) reveal() {
 	r.index.each(func(s *Service) bool {
 		s.mu.Lock()
-		s.view.Store(nil) // it says that it is not verified
+		s.bump(0)
 		wanted := len(s.subscribers) > 0 && r.complete(s.kind)
 		s.mu.Unlock()
 		if wanted {
