@@ -137,27 +137,27 @@ func (m *members) minority() bool {
 	return m.few(m.s.raft.Status().Servers, func(s consensus.Member) bool { return s.Alive })
 }
 
-// doubtful reports whether this server will probably be found to be in the
-// minority: Raft knows no leader, and gossip suspects most of the cluster. That
-// is seconds earlier. Gossip's verdict takes longest on the side that has few to
-// confirm it (Lifeguard, section IV), which is the side that must be quick: the
-// other one will soon give its clients up.
-func (m *members) doubtful() bool {
+// outlook returns whether Raft knows a leader, how many have a vote, and how many
+// of them gossip does not suspect.
+func (m *members) outlook() (leader bool, voters, well int) {
 	st := m.s.raft.Status()
-	if st.Leader.ID != "" {
-		return false
-	}
-	well := make(map[string]bool)
+	sound := make(map[string]bool)
 	for _, p := range m.list() {
-		well[p.id()] = p.member.State < muster.Suspect
+		sound[p.id()] = p.member.State < muster.Suspect
 	}
-	return m.few(st.Servers, func(s consensus.Member) bool { return well[s.ID] })
+	voters, well = m.count(st.Servers, func(s consensus.Member) bool { return sound[s.ID] })
+	return st.Leader.ID != "", voters, well
 }
 
-// few reports whether less than half of the voters are there, this server always
-// among them.
+// few reports whether less than half of the voters are there.
 func (m *members) few(servers []consensus.Member, there func(consensus.Member) bool) bool {
-	voters, count := 0, 0
+	voters, count := m.count(servers, there)
+	return voters > 1 && 2*count < voters
+}
+
+// count returns how many voters there are, and how many of them are there, this
+// server always among them.
+func (m *members) count(servers []consensus.Member, there func(consensus.Member) bool) (voters, count int) {
 	for _, s := range servers {
 		if s.Voter {
 			voters++
@@ -166,5 +166,5 @@ func (m *members) few(servers []consensus.Member, there func(consensus.Member) b
 			}
 		}
 	}
-	return voters > 1 && 2*count < voters
+	return voters, count
 }

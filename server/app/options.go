@@ -53,7 +53,7 @@ type Options struct {
 	// cluster: 10 min. Below zero it always is.
 	DeadAfter time.Duration
 	// Grace is how long the clients of a server that is gone stay listed while
-	// they connect to another one, from when its death is noticed: 7 s. Of one
+	// they connect to another one, from when its death is noticed: 8 s. Of one
 	// that left or was started again it is as much longer as noticing takes.
 	Grace time.Duration
 	// Settle is how long, after all servers were gone, nothing is pushed while
@@ -117,7 +117,7 @@ func (o Options) withDefaults() Options {
 		p   *time.Duration
 		def time.Duration
 	}{
-		{&o.Grace, 7 * time.Second}, {&o.Settle, 10 * time.Second}, {&o.DeadAfter, 10 * time.Minute}, {&o.LeaveWithin, 5 * time.Second},
+		{&o.Grace, 8 * time.Second}, {&o.Settle, 10 * time.Second}, {&o.DeadAfter, 10 * time.Minute}, {&o.LeaveWithin, 5 * time.Second},
 	} {
 		if *d.p == 0 {
 			*d.p = d.def

@@ -82,7 +82,7 @@ func (f *serverFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.adminPassword, "admin-password", "", "`PASSWORD` of the first user, nacos; other users of this machine can see it (default: one is drawn, and shown once on standard error)")
 	fs.StringVar(&f.adminPasswordFile, "admin-password-file", "", "`FILE` with that password")
 	fs.StringVar(&f.secretFile, "token-secret-file", "", "`FILE` with the secret that signs tokens, 32 bytes or more in base64 (default: the cluster draws one)")
-	fs.DurationVar(&f.grace, "grace", 0, "how long clients of a server that is gone stay listed, from when that is noticed (default 7s)")
+	fs.DurationVar(&f.grace, "grace", 0, "how long clients of a server that is gone stay listed, from when that is noticed (default 8s)")
 	fs.DurationVar(&f.settle, "settle", 0, "how long nothing is pushed after all servers were gone, while clients come back (default 10s)")
 	fs.DurationVar(&f.deadAfter, "dead-after", 0, "how long a server is away before it is no more a part of the cluster (default 10m)")
 	fs.IntVar(&f.maxConnections, "max-connections", 0, "gRPC connections of clients, at most (default 100000)")

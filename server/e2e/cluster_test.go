@@ -324,7 +324,7 @@ func TestCutFromTheOtherServers(t *testing.T) {
 }
 
 // moveWithin is how soon the clients of a server that is cut off must be asked
-// to move: the others give them up a grace period of 7 s after they have found
+// to move: the others give them up a grace period of 8 s after they have found
 // the server dead, which takes them 5 s.
 const moveWithin = 10 * time.Second
 
@@ -389,7 +389,7 @@ func TestStandsStill(t *testing.T) {
 	agree(t, f, 10*time.Second)
 	// To its clients such a server looks like a slow one: they ask it every 5 s, and
 	// give it 10 s for the answer, while after 5 s it is dead to the others, and
-	// after 7 s more its clients are.
+	// after 8 s more its clients are.
 	flawless(t, f, 5*time.Second)
 }
 

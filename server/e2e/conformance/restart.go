@@ -32,9 +32,9 @@ type survivor struct {
 var untouched = instance("10.5.0.3", 8080)
 
 // forgotten is how long after a server's death its clients are no more listed,
-// unless they have come to another: 5 s until it is noticed, 7 s of grace, and
+// unless they have come to another: 5 s until it is noticed, 8 s of grace, and
 // some more.
-const forgotten = 14 * time.Second
+const forgotten = 15 * time.Second
 
 // restart kills each server of the site and starts it again on the same ports.
 // All kinds of clients go through it at the same time. Where there are other
