@@ -60,7 +60,9 @@ func (s *stage) cutBetweenTwo(cut func()) {
 	s.net.Isolate("b")
 	s.await(2*time.Second, views{"a": "a b? c", "c": "a b? c"})
 	s.net.Reconnect("b")
-	s.settle(time.Second, s.suspicion(), all) // b may have doubts of its own for a moment
+	// b, alone, has come to doubt both. It hears of a at once; what it says of c
+	// may reach a up to a second later, and c knows of it by a alone.
+	s.settle(2*time.Second, s.suspicion(), all)
 	s.awaitRemoved(0, views{"a": "", "b": "", "c": ""})
 }
 
