@@ -337,6 +337,11 @@ func (r *Receiver) send(s *Subscription) error {
 		r.mu.Unlock()
 		return nil
 	}
+	if s.sent != 0 && r.inTurn { // it was marked again while the last one was rendered
+		s.next = true
+		r.mu.Unlock()
+		return nil
+	}
 	delete(r.open, s.sent) // it is out of date
 	s.sent, s.change, s.since = id, s.since, time.Time{}
 	s.tries++
