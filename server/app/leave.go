@@ -8,7 +8,7 @@ import (
 // leave has the clients move to other servers, and tells the others.
 func (s *Server) leave() {
 	s.phase.set(errLeaving)
-	s.rest = s.look()
+	s.held = s.holds()
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.LeaveWithin)
 	defer cancel()
 	s.announce(false)
@@ -25,23 +25,23 @@ func (s *Server) leave() {
 	}
 }
 
-// A rest is a server alone that holds nobody's instances, at one moment.
-type rest struct {
+// held says whether anybody would have to come back after the next start.
+type held struct {
 	nobody bool
-	puts   uint64 // registrations until then
+	puts   uint64 // registrations until it was looked
 }
 
-// look looks whether there is anybody who would have to come back after the
-// next start. Of several servers others may go on without this one.
-func (s *Server) look() rest {
+// holds looks whose instances this server holds. Of several servers others may
+// go on without this one, so that only one that is alone can hold nobody's.
+func (s *Server) holds() held {
 	alone := len(s.raft.Status().Servers) == 1 && s.others() == 0
 	puts := s.plane.Stats().Puts
-	return rest{alone && s.reg.Verified() && s.reg.Stats().OwnInstances == 0, puts}
+	return held{alone && s.reg.Verified() && s.reg.Stats().OwnInstances == 0, puts}
 }
 
 // endDir gives the directory back, when all doors are closed.
 func (s *Server) endDir() error {
-	return s.dir.end(s.rest.nobody && s.plane.Stats().Puts == s.rest.puts) // and nobody has come since
+	return s.dir.end(s.held.nobody && s.plane.Stats().Puts == s.held.puts) // and nobody has come since
 }
 
 // others counts the other servers that clients can go to.

@@ -54,7 +54,7 @@ type Server struct {
 	phase    phase
 	cluster  atomic.Pointer[string] // its identity; "" while there is none
 	draining atomic.Bool            // nothing is pushed any more
-	rest     rest                   // as it was when the server was told to end
+	held     held                   // as it was when the server was told to end
 	failed   chan error             // takes the first reason to end
 	undo     []func() error
 	work     sync.WaitGroup

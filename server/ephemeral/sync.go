@@ -34,7 +34,7 @@ type question struct {
 type opinion struct {
 	Clock    uint64 `json:"clock"`
 	Verified bool   `json:"verified"` // it knows all there is, and has known for a while
-	Fresh    bool   `json:"fresh"`    // it had no life before this one
+	Fresh    bool   `json:"fresh"`    // it had no life before this one, or nobody is to come back from it
 	// Remembers is for how long it still lists what the asker's former life held.
 	Remembers time.Duration `json:"remembers"`
 }

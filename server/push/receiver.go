@@ -29,8 +29,8 @@ var ErrClosed = errors.New("push: receiver is closed")
 type Receiver struct {
 	engine  *Engine
 	sink    Sink
-	retries int // how often an unacknowledged push is sent again; below zero: until the end
-	inTurn  bool
+	retries int  // how often an unacknowledged push is sent again; below zero: until the end
+	inTurn  bool // the next list of a service waits until the last one is acknowledged
 
 	mu      sync.Mutex
 	closed  bool
