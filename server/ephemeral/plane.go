@@ -22,7 +22,8 @@ type Options struct {
 	// others in each record and, by [Plane.ServerUp], with this server's
 	// metadata.
 	Life uint64
-	// Fresh: this server has had no life before, and so no clients.
+	// Fresh: this server has had no life before, or none that a client is to come
+	// back from.
 	Fresh bool
 	// Settle is how long clients may take to come back after all servers were
 	// gone.

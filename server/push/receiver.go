@@ -259,10 +259,6 @@ func (s *Subscription) mark(since time.Time) {
 	if s.since.IsZero() {
 		s.since = since
 	}
-	if s.sent != 0 && r.inTurn {
-		s.next = true
-		return
-	}
 	s.line(r)
 }
 
@@ -308,6 +304,10 @@ func (r *Receiver) take() func() error {
 		if s.removed {
 			continue
 		}
+		if s.sent != 0 && r.inTurn {
+			s.next = true
+			continue
+		}
 		return func() error { return r.send(s) }
 	}
 	for len(r.ready) > 0 {
@@ -334,11 +334,6 @@ func (r *Receiver) send(s *Subscription) error {
 	id := r.engine.ids.Add(1)
 	r.mu.Lock()
 	if s.removed || r.closed {
-		r.mu.Unlock()
-		return nil
-	}
-	if s.sent != 0 && r.inTurn { // it was marked again while the last one was rendered
-		s.next = true
 		r.mu.Unlock()
 		return nil
 	}
